@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of `./dev test`, in the order in which they run: what fails soonest and is cheapest stands first."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from tools.dev import collection
+from tools.dev.running import Command
+
+# Adapters against the real other side, which Debian's packages bring.
+CONTRACT_TESTS = "watchdog/tests/contract"
+UNIT_TESTS = ("watchdog/tests", "tests/unit", "tests/tools", f"--ignore={CONTRACT_TESTS}")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: its name on the command line, what it shows, and what to run while it is prepared."""
+
+    name: str
+    purpose: str
+    prepare: Callable[[], AbstractContextManager[Sequence[Command]]]
+
+
+def _python(title: str, *arguments: str) -> Command:
+    return Command(title, (sys.executable, *arguments))
+
+
+def _pytest(title: str, *arguments: str) -> Command:
+    return _python(title, "-m", "pytest", *arguments)
+
+
+_MACHINE = _python("Debian packages", "-m", "tools.dev.machine")
+
+
+@contextmanager
+def _lint() -> Iterator[Sequence[Command]]:
+    yield (
+        Command("ruff check", ("ruff", "check", ".")),
+        Command("ruff format", ("ruff", "format", "--check", ".")),
+        Command("shellcheck", ("shellcheck", "dev", ".ci/run")),
+        Command("mypy --strict", ("mypy",)),
+        Command("import-linter", ("lint-imports", "--config", "watchdog/pyproject.toml")),
+        Command("ansible-lint", ("ansible-lint", "--offline", "--strict", "--profile", "production")),
+        Command("antsibull-changelog", ("antsibull-changelog", "lint")),
+    )
+
+
+@contextmanager
+def _unit() -> Iterator[Sequence[Command]]:
+    yield (_pytest("pytest unit", *UNIT_TESTS),)
+
+
+@contextmanager
+def _collection() -> Iterator[Sequence[Command]]:
+    with collection.ansible_test_commands() as commands:
+        yield (*commands, _pytest("pytest packaging", "tests/packaging"))
+
+
+@contextmanager
+def _integration() -> Iterator[Sequence[Command]]:
+    yield (_MACHINE, _pytest("pytest integration, contract", "tests/integration", CONTRACT_TESTS))
+
+
+@contextmanager
+def _e2e() -> Iterator[Sequence[Command]]:
+    yield (_MACHINE, _pytest("pytest e2e", "tests/e2e"))
+
+
+STEPS = (
+    Step("lint", "formatting, types, layers, shell, playbooks, changelog", _lint),
+    Step("unit", "the daemon's core, the modules' and the tools' own code", _unit),
+    Step("collection", "ansible-test, the tarball and the wheel in empty places", _collection),
+    Step("integration", "adapters and modules against real databases and power controls", _integration),
+    Step("e2e", "the lab: hypervisors die, their servers come back", _e2e),
+)
+
+
+def chosen(names: Sequence[str]) -> list[Step]:
+    """Return the named steps in their fixed order."""
+    return [step for step in STEPS if step.name in names]
