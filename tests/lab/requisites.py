@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a lab needs of the machine: Debian packages, root, and OpenStack in a virtual environment."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.lab.errors import LabError
+from tests.lab.plan import SOURCE, Plan
+
+LOCK = SOURCE / "requirements.lock"
+# A file each package brings.
+PACKAGES = {
+    "mariadb-server": "/usr/sbin/mariadbd",
+    "mariadb-client": "/usr/bin/mariadb",
+    "rabbitmq-server": "/usr/lib/rabbitmq/bin/rabbitmq-server",
+    "openipmi": "/usr/bin/ipmi_sim",
+    "ipmitool": "/usr/bin/ipmitool",
+    "iproute2": "/usr/sbin/ip",
+    "iptables": "/usr/sbin/iptables",
+}
+# Debian asks it whether a freshly installed daemon may be started.
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def require_root() -> None:
+    if os.geteuid() != 0:
+        raise LabError("the lab makes network namespaces and listens on port 623: run it as root")
+
+
+def missing_packages() -> list[str]:
+    missing = [package for package, file in PACKAGES.items() if not Path(file).exists()]
+    if importlib.util.find_spec("ensurepip") is None:
+        missing.append("python3-venv")
+    return missing
+
+
+def install_packages(packages: list[str]) -> None:
+    """Install them without letting their daemons start."""
+    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=900"]
+    with _no_daemon_starts():
+        for command in ([*apt, "update"], [*apt, "install", "-y", "--no-install-recommends", *packages]):
+            done = subprocess.run(
+                command,
+                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                raise LabError(f"{' '.join(command)} failed:\n{done.stderr.strip()[-2000:]}")
+
+
+@contextmanager
+def _no_daemon_starts() -> Iterator[None]:
+    ours = not POLICY.exists()
+    if ours:
+        POLICY.write_text("#!/bin/sh\nexit 101\n")
+        POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        if ours:
+            POLICY.unlink(missing_ok=True)
+
+
+def venv_path(plan: Plan) -> Path:
+    return plan.cache / f"lab-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
+
+
+def venv_ready(plan: Plan) -> bool:
+    return (venv_path(plan) / ".complete").exists()
+
+
+def make_venv(plan: Plan) -> None:
+    """Install the lock's exact versions; a half-made one is made anew."""
+    venv = venv_path(plan)
+    with cache_locked(plan):
+        if venv_ready(plan):
+            return
+        shutil.rmtree(venv, ignore_errors=True)
+        commands: list[list[str | Path]] = [
+            [sys.executable, "-m", "venv", venv],
+            [venv / "bin/pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "-r", LOCK],
+        ]
+        for command in commands:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise LabError(f"{' '.join(map(str, command))} failed:\n{done.stderr.strip()[-2000:]}")
+        (venv / ".complete").touch()
+
+
+@contextmanager
+def cache_locked(plan: Plan) -> Iterator[None]:
+    """One lab at a time fills the cache."""
+    plan.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(plan.cache / "lab.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
