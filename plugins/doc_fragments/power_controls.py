@@ -1,0 +1,67 @@
+# Copyright (c) 2026, CloudManager contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the options that tell a module how a host's power is switched."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  name:
+    description:
+      - Full name of the host, as Nova and the inventory know it.
+      - It appears in every message, so that nobody has to guess which machine is meant.
+    type: str
+    required: true
+  controls:
+    description:
+      - The power controls of the host, usually its host variable C(power_controls).
+      - The one with O(controls[].default=true) is used, or the only one.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      title:
+        description: Name of the control, unique within the host.
+        type: str
+        required: true
+      protocol:
+        description: How the control is spoken to. V(ipmi) is IPMI 2.0 over UDP.
+        type: str
+        required: true
+        choices: [ipmi]
+      address:
+        description: Name or IP address of the control.
+        type: str
+        required: true
+      port:
+        description: Port of the control; without it the protocol's own, V(623) for V(ipmi).
+        type: int
+      outlet:
+        description: Contact of a control that switches several hosts, from V(1). V(ipmi) has none.
+        type: int
+      username:
+        description:
+          - User of the control. For V(ipmi) at most 16 bytes; the privilege level operator is enough.
+          - Without it the value of the environment variable E(AOS_BMC_USERNAME).
+        type: str
+      password:
+        description:
+          - Password of the user. For V(ipmi) at most 20 bytes.
+          - Without it the value of the environment variable E(AOS_BMC_PASSWORD).
+        type: str
+      default:
+        description: Whether the host is switched by this control, where it has several.
+        type: bool
+        default: false
+      options:
+        description: Further settings of the protocol. V(ipmi) has none.
+        type: dict
+        default: {}
+requirements:
+  - pyghmi >= 1.5.60 for O(controls[].protocol=ipmi)
+notes:
+  - The module speaks to the control from where it runs, usually the controller, so give its play C(connection=local).
+"""

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, CloudManager contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The schema of `power_controls`, the protocols there are, and which control a host is switched by.
+
+PRIVATE to the collection aos.cloud_manager: may change in any release.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import env_fallback
+
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, Driver
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_ipmi import Ipmi
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
+from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
+
+DRIVERS: dict[str, type[Driver]] = {
+    "ipmi": Ipmi,
+}
+
+HOST_ARGUMENTS: dict[str, t.Any] = {
+    "name": {"type": "str", "required": True},
+    "controls": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "title": {"type": "str", "required": True},
+            "protocol": {"type": "str", "required": True, "choices": list(DRIVERS)},
+            "address": {"type": "str", "required": True},
+            "port": {"type": "int"},
+            "outlet": {"type": "int"},
+            "username": {"type": "str", "fallback": (env_fallback, ["AOS_BMC_USERNAME"])},
+            "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["AOS_BMC_PASSWORD"])},
+            "default": {"type": "bool", "default": False},
+            "options": {"type": "dict", "default": {}},
+        },
+    },
+}
+
+LARGEST_PORT = 65535
+
+
+def devices(host: str, items: list[dict[str, t.Any]]) -> list[Device]:
+    """Return the host's controls ready for use; raise an AosError that names what is wrong with them."""
+    if not items:
+        raise AosError(f"host {host} has no power control; give it one in the host variable power_controls")
+    found: list[Device] = []
+    for item in items:
+        control, driver = _control(host, item)
+        if control.title in (device.control.title for device in found):
+            raise AosError(f"host {host} has two power controls named {control.title}; give each a title of its own")
+        driver.check(control)
+        found.append(Device(control, driver))
+    return found
+
+
+def default_device(host: str, found: list[Device]) -> Device:
+    """Return the control that is the default one, or the only one."""
+    chosen = [device for device in found if device.control.default] or found
+    if len(chosen) > 1:
+        titles = ", ".join(device.control.title for device in chosen)
+        which = "several default power controls" if chosen[0].control.default else "no default power control"
+        raise AosError(f"host {host} has {which} ({titles}); set default: true on exactly one of them")
+    return chosen[0]
+
+
+def _control(host: str, item: dict[str, t.Any]) -> tuple[Control, Driver]:
+    driver = DRIVERS[item["protocol"]]()
+    port = driver.default_port if item["port"] is None else item["port"]
+    control = Control(
+        host=host,
+        title=item["title"],
+        protocol=item["protocol"],
+        address=item["address"],
+        port=port,
+        outlet=item["outlet"],
+        username=item["username"] or "",
+        password=item["password"] or "",
+        default=item["default"],
+        options=item["options"],
+    )
+    for kind in ("title", "address"):
+        if not item[kind].strip():
+            raise AosError(f"{control} has an empty {kind}; correct power_controls")
+    for kind, number in (("port", port), ("outlet", item["outlet"])):
+        if number is not None and not 1 <= number <= LARGEST_PORT:
+            raise AosError(f"{control}: {kind} {number} is not within 1..{LARGEST_PORT}; correct power_controls")
+    return control, driver

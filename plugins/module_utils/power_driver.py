@@ -1,0 +1,82 @@
+# Copyright (c) 2026, CloudManager contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a power control is, and what one protocol has to be able to do with it.
+
+PRIVATE to the collection aos.cloud_manager: may change in any release.
+"""
+
+from __future__ import annotations
+
+import abc
+import typing as t
+from dataclasses import dataclass, field
+
+ON = "on"
+OFF = "off"
+UNKNOWN = "unknown"
+
+
+class ControlError(Exception):
+    """A power control did not do what it was asked.
+
+    reason: what was seen, as the end of a sentence that begins with the control's name.
+    remedy: what an operator can do about it.
+    final: asking again within the same run cannot help (a wrong password; repeating it may lock the account).
+    """
+
+    def __init__(self, reason: str, remedy: str, *, final: bool = False) -> None:
+        super().__init__(f"{reason}; {remedy}")
+        self.reason = reason
+        self.remedy = remedy
+        self.final = final
+
+
+class NoAnswer(ControlError):
+    """The power control is silent. seconds: how long it was waited for, where the deadline ended it."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        super().__init__(
+            "does not answer" if seconds is None else f"gave no answer within {seconds:.1f} s",
+            "check its address and port, its network and its power (a control fed by its host's supply dies with it)",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One item of the host variable `power_controls`, checked. port: the protocol's own when none was given."""
+
+    host: str
+    title: str
+    protocol: str
+    address: str
+    port: int
+    outlet: int | None = None
+    username: str = ""
+    password: str = field(default="", repr=False)
+    default: bool = False
+    options: dict[str, t.Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"host {self.host}: power control {self.title} ({self.protocol} {self.address}:{self.port})"
+
+
+class Driver(abc.ABC):
+    """One protocol. Its methods run in a process of their own that is killed at the deadline, so they may block."""
+
+    default_port: t.ClassVar[int]
+
+    @abc.abstractmethod
+    def check(self, control: Control) -> None:
+        """Raise an AosError unless the control's fields make sense for this protocol and its library is there."""
+
+    @abc.abstractmethod
+    def read(self, control: Control, seconds: float) -> str:
+        """Return ON or OFF as seen through a fresh session; raise a ControlError."""
+
+    @abc.abstractmethod
+    def send(self, control: Control, action: str, seconds: float) -> None:
+        """Return when the control accepted `on`, `off`, `soft_off`, `reset` or `cycle`; raise a ControlError.
+
+        Acceptance proves nothing about the host. Of the five only `on` and `off` may be transmitted twice.
+        """

@@ -1,0 +1,163 @@
+# Copyright (c) 2026, CloudManager contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Power over IPMI 2.0 (IPMI specification 2.0, sections 28.2 and 28.3: Get Chassis Status, Chassis Control), by pyghmi.
+
+Chassis commands are sent raw: pyghmi's own set_power() asks first and keeps silent when the host already reads as
+wanted, while a fence must send off to a host that reads off.
+
+PRIVATE to the collection aos.cloud_manager: may change in any release.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import (
+    OFF,
+    ON,
+    Control,
+    ControlError,
+    Driver,
+    NoAnswer,
+)
+from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, MissingLibrary
+
+try:
+    from pyghmi.exceptions import IpmiException
+    from pyghmi.ipmi.command import Command
+    from pyghmi.ipmi.private import session as pyghmi_session
+
+    HAS_PYGHMI = True
+except ImportError:
+    HAS_PYGHMI = False
+
+NETFN_CHASSIS = 0x00
+GET_CHASSIS_STATUS = 0x01
+CHASSIS_CONTROL = 0x02
+ACTIONS = {"off": 0, "on": 1, "cycle": 2, "reset": 3, "soft_off": 5}
+REPEATABLE = ("on", "off")
+
+# pyghmi transmits again after half a second, which multiplies the work of a controller that is only slow.
+RETRANSMIT_SECONDS = 5.0
+
+# How long pyghmi may wait before it looks again whether an answer has come.
+LONGEST_WAIT_SECONDS = 0.01
+
+INSUFFICIENT_PRIVILEGE = 0xD4
+NOT_IN_PRESENT_STATE = 0xD5
+
+# IPMI specification 2.0, section 22.30 and table 13-11: longer ones cannot be set at a controller.
+LONGEST_USERNAME = 16
+LONGEST_PASSWORD = 20
+
+LOGIN_REFUSALS = (
+    "Incorrect password",
+    "Unauthorized name",
+    "Invalid integrity check value",
+    "Invalid RAKP4 integrity code",
+    "Invalid role",
+    "Unauthorized role",
+)
+CIPHER_REFUSALS = ("cipher suite", "integrity payload", "algorithm")
+
+
+class Ipmi(Driver):
+    """A baseboard management controller that switches its one host."""
+
+    default_port = 623
+
+    def check(self, control: Control) -> None:
+        if not HAS_PYGHMI:
+            raise MissingLibrary("pyghmi", reason=f"for protocol ipmi of {control}")
+        for kind, value, longest in (
+            ("username", control.username, LONGEST_USERNAME),
+            ("password", control.password, LONGEST_PASSWORD),
+        ):
+            if not value:
+                raise AosError(f"{control} has no {kind}; set it in power_controls or in AOS_BMC_{kind.upper()}")
+            if len(value.encode()) > longest:
+                raise AosError(f"{control}: its {kind} is longer than the {longest} bytes that IPMI allows; correct it")
+        if control.options:
+            unknown = ", ".join(sorted(control.options))
+            raise AosError(f"{control}: protocol ipmi has no options, remove: {unknown}")
+
+    def read(self, control: Control, seconds: float) -> str:
+        data = self._chassis(control, GET_CHASSIS_STATUS, (), RETRANSMIT_SECONDS)
+        if not data:
+            raise ControlError("sent a chassis status without content", "update or restart the controller")
+        return ON if data[0] & 1 else OFF
+
+    def send(self, control: Control, action: str, seconds: float) -> None:
+        try:
+            # With the whole time as the first retransmission's delay the packet leaves once.
+            self._chassis(
+                control,
+                CHASSIS_CONTROL,
+                (ACTIONS[action],),
+                RETRANSMIT_SECONDS if action in REPEATABLE else seconds + RETRANSMIT_SECONDS,
+            )
+        except NotInPresentState:
+            # How many controllers answer `off` to a host that is off: the readings that follow decide.
+            if action not in REPEATABLE:
+                raise
+
+    def _chassis(self, control: Control, command: int, data: tuple[int, ...], retransmit: float) -> bytes:
+        """Log in, send one chassis command, log out; return the data of the answer."""
+        _wait_in_short_steps()
+        try:
+            session = Command(
+                bmc=control.address,
+                port=control.port,
+                # A second session with text credentials never returns: pyghmi compares them with its own bytes.
+                userid=control.username.encode(),
+                password=control.password.encode(),
+            )
+            answer = session.raw_command(netfn=NETFN_CHASSIS, command=command, data=data, timeout=retransmit)
+            with contextlib.suppress(IpmiException):  # what was asked is answered already
+                session.ipmi_session.logout()
+        except IpmiException as error:
+            raise translated(str(error)) from error
+        except socket.gaierror as error:
+            raise ControlError(f"has an address that does not resolve: {error.strerror}", "correct it") from error
+        if answer.get("error"):
+            raise translated(str(answer["error"]), answer.get("code"))
+        return bytes(answer["data"])
+
+
+def _wait_in_short_steps() -> None:
+    """Keep pyghmi from sleeping over an answer that is there already.
+
+    Its reader thread may take a packet between the other thread's look at the queue and its wait, which then lasts
+    until the retransmission: one exchange in eight lost half a second or more. Every caller of this wait looks again
+    in a loop.
+    """
+    wait = getattr(pyghmi_session, "_io_wait", None)
+    if wait is not None:
+        pyghmi_session._io_wait = lambda timeout, *rest: wait(min(timeout, LONGEST_WAIT_SECONDS), *rest)
+
+
+class NotInPresentState(ControlError):
+    """The controller says that the command makes no sense in the host's present state."""
+
+
+def translated(said: str, code: int | None = None) -> ControlError:
+    """Return the error for what pyghmi or the controller said. code: the IPMI completion code, table 5-2."""
+    if code == INSUFFICIENT_PRIVILEGE:
+        return ControlError(
+            f"refuses the command ({said})", "give its user the privilege level operator or higher", final=True
+        )
+    if code == NOT_IN_PRESENT_STATE:
+        return NotInPresentState(f"refuses the command ({said})", "read the host's state, then choose another command")
+    if any(refusal in said for refusal in LOGIN_REFUSALS):
+        return ControlError(
+            f"refuses the login ({said})", "correct the username or password of this power control", final=True
+        )
+    if any(refusal in said.lower() for refusal in CIPHER_REFUSALS):
+        return ControlError(
+            f"has no cipher suite in common ({said})", "enable cipher suite 17 or 3 at the controller", final=True
+        )
+    if said.lower() in ("timeout", "none", "session no longer connected"):
+        return NoAnswer()
+    return ControlError(f"answers: {said}", "try again; if it stays so, restart the controller")

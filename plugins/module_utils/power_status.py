@@ -1,0 +1,75 @@
+# Copyright (c) 2026, CloudManager contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read several controls of one host at the same time; a silent one is an observation, never a failure.
+
+PRIVATE to the collection aos.cloud_manager: may change in any release.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import UNKNOWN, ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device, Exchange
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits
+
+
+@dataclass(slots=True)
+class Observation:
+    """What one control showed, reading after reading, until it failed."""
+
+    device: Device
+    readings: list[dict[str, t.Any]] = field(default_factory=list)
+    error: ControlError | None = None
+    duration: float = 0.0
+
+    def facts(self) -> dict[str, t.Any]:
+        """Return `power`: the state if every reading shows the same one, else unknown and why."""
+        states = {reading["state"] for reading in self.readings}
+        state = states.pop() if len(states) == 1 else UNKNOWN
+        control = self.device.control
+        return {
+            "host": control.host,
+            "state": state,
+            "result": "READ" if state != UNKNOWN else "UNKNOWN",
+            "control": control.title,
+            "readings": self.readings,
+            "message": f"{control} {self._sentence(state)}",
+            "confirmed_at": self.readings[-1]["at"] if state != UNKNOWN else None,
+            "duration": round(self.duration, 3),
+        }
+
+    def _sentence(self, state: str) -> str:
+        if self.error is not None:
+            return str(self.error)
+        if state == UNKNOWN:
+            return "reads on and off in turn; it is being switched, read it again later"
+        return f"reads {state} ({len(self.readings)} reading(s))"
+
+
+def observe(devices: list[Device], limits: Limits) -> list[Observation]:
+    """Read every control `limits.proofs` times, each reading in a session of its own, all of them side by side."""
+    started = time.monotonic()
+    observations = [Observation(device) for device in devices]
+    for number in range(limits.proofs):
+        left = limits.timeout - (time.monotonic() - started)
+        if number:
+            time.sleep(max(0.0, min(limits.interval, left)))
+            left = limits.timeout - (time.monotonic() - started)
+        asked = [(seen, seen.device.start_reading(max(0.0, left))) for seen in observations if seen.error is None]
+        for seen, exchange in asked:
+            _take(seen, exchange)
+            seen.duration = time.monotonic() - started
+    return observations
+
+
+def _take(seen: Observation, exchange: Exchange) -> None:
+    state: str | None = UNKNOWN
+    try:
+        state = exchange.result()
+    except ControlError as error:
+        seen.error = error
+    seen.readings.append({"at": exchange.ended_at, "state": state})

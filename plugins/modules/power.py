@@ -1,0 +1,169 @@
+#!/usr/bin/python
+# Copyright (c) 2026, CloudManager contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: power
+short_description: Switch a host on or off and prove it
+version_added: 0.1.0
+author:
+  - CloudManager contributors (@aos)
+description:
+  - Switches a host by its power control, then reads the control until the state is proven.
+  - An off is sent even if the host already reads off, because the controller may be about to switch it on.
+  - It counts as confirmed after O(off_readings) consecutive off readings, each through a session of its own. A reading
+    that shows on, or that fails, starts the count again.
+  - While readings contradict O(state=on) or O(state=off), the command is sent again every 5 seconds. The other
+    commands are sent once, ever.
+  - Every exchange with the control runs in a process of its own, which is killed at the deadline.
+  - The module fails unless the state was confirmed, or, for O(state=reset) and O(state=cycle), accepted. Only
+    C(OFF_CONFIRMED) is a reason to start the servers of the host elsewhere.
+extends_documentation_fragment:
+  - aos.cloud_manager.power_controls
+  - aos.cloud_manager.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The control is read and nothing is sent. Where it cannot be read the module fails, as without check mode.
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - For O(state=on), O(state=off) and O(state=soft_off). A repeated off is sent again and reported as no change.
+      - O(state=reset) and O(state=cycle) act every time.
+options:
+  state:
+    description:
+      - V(on) and V(off) switch the power at once; V(off) is what fencing uses.
+      - V(soft_off) asks the operating system to shut down (ACPI) and waits. Give it a longer O(timeout), V(300) say.
+      - V(reset) and V(cycle) restart the host. They never prove that it was off.
+    type: str
+    choices: ["on", "off", soft_off, reset, cycle]
+    required: true
+  timeout:
+    description: Seconds for everything together, from the first packet to the proof.
+    type: float
+    default: 30
+  off_readings:
+    description: How many consecutive readings of off prove that the host is off.
+    type: int
+    default: 2
+  reading_interval:
+    description: Seconds between two readings.
+    type: float
+    default: 0.5
+seealso:
+  - module: aos.cloud_manager.power_info
+  - module: aos.cloud_manager.host_evacuate
+"""
+
+EXAMPLES = r"""
+- name: Fence a host
+  aos.cloud_manager.power:
+    name: compute-01.example.org
+    controls: "{{ power_controls }}"
+    state: "off"
+  register: fenced
+
+- name: Shut a host down, giving its operating system five minutes
+  aos.cloud_manager.power:
+    name: compute-01.example.org
+    state: soft_off
+    timeout: 300
+    controls:
+      - title: bmc
+        protocol: ipmi
+        address: 192.0.2.11
+        username: operator
+  environment:
+    AOS_BMC_PASSWORD: "{{ vault_bmc_password }}"
+"""
+
+RETURN = r"""
+power:
+  description: What was read and what it proves. Returned on failure too, unless the options themselves are wrong.
+  returned: always
+  type: dict
+  contains:
+    host:
+      description: Name of the host.
+      type: str
+      sample: compute-01.example.org
+    state:
+      description: The last reading, V(on) or V(off), or V(unknown) where there is none.
+      type: str
+      sample: "off"
+    result:
+      description:
+        - For V(off) and V(soft_off) one of V(OFF_CONFIRMED), V(STILL_ON) (accepted, and still reads on) and V(UNKNOWN).
+        - For V(on) one of V(ON_CONFIRMED), V(STILL_OFF) and V(UNKNOWN).
+        - For V(reset) and V(cycle) V(ACCEPTED) or V(UNKNOWN).
+        - V(NOT_SENT) in check mode.
+      type: str
+      sample: OFF_CONFIRMED
+    control:
+      description: Title of the control that was used.
+      type: str
+      sample: bmc
+    readings:
+      description: Every reading in order, the one before the command first. V(at) is in seconds since the epoch.
+      type: list
+      elements: dict
+      sample:
+        - {at: 1790000000.1, state: "on"}
+        - {at: 1790000000.2, state: "off"}
+        - {at: 1790000000.7, state: "off"}
+    message:
+      description: The same in a sentence, with what to do where it is not confirmed.
+      type: str
+      sample: >-
+        host compute-01.example.org: power control bmc (ipmi 192.0.2.11:623) is off,
+        confirmed by 2 consecutive reading(s)
+    confirmed_at:
+      description: When the state was proven, in seconds since the epoch. V(null) without a proof.
+      type: float
+      sample: 1790000000.7
+    duration:
+      description: Seconds that it took.
+      type: float
+      sample: 0.63
+"""
+
+import typing as t
+
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls import (
+    HOST_ARGUMENTS,
+    default_device,
+    devices,
+)
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import GOALS, Limits, Switching
+from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosModule
+
+ARGUMENTS: dict[str, t.Any] = {
+    **HOST_ARGUMENTS,
+    "state": {"type": "str", "choices": list(GOALS), "required": True},
+    "timeout": {"type": "float", "default": 30},
+    "off_readings": {"type": "int", "default": 2},
+    "reading_interval": {"type": "float", "default": 0.5},
+}
+
+
+def main() -> None:
+    module = AosModule(ARGUMENTS, supports_check_mode=True)
+    with module.errors_reported():
+        params = module.params
+        limits = Limits(params["timeout"], params["off_readings"], params["reading_interval"])
+        device = default_device(params["name"], devices(params["name"], params["controls"]))
+        switching = Switching(device, params["state"], limits)
+        switching.look()
+        power = switching.not_sent() if module.check_mode else switching.apply()
+        module.exit_json(changed=switching.changed, power=power, diff=switching.diff)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+#!/usr/bin/python
+# Copyright (c) 2026, CloudManager contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: power_info
+short_description: Read the power state of a host
+version_added: 0.1.0
+author:
+  - CloudManager contributors (@aos)
+description:
+  - Reads every power control of a host, all of them at the same time, and never switches anything.
+  - A control that does not answer, or refuses the login, is reported as V(unknown) with the reason. That is no failure
+    of the module.
+extends_documentation_fragment:
+  - aos.cloud_manager.power_controls
+  - aos.cloud_manager.attributes
+  - aos.cloud_manager.attributes.info_module
+options:
+  timeout:
+    description: Seconds for everything together.
+    type: float
+    default: 10
+  readings:
+    description: How often each control is read, each time through a new session.
+    type: int
+    default: 1
+  reading_interval:
+    description: Seconds between two readings.
+    type: float
+    default: 0.5
+seealso:
+  - module: aos.cloud_manager.power
+"""
+
+EXAMPLES = r"""
+- name: Read the power state of a host
+  aos.cloud_manager.power_info:
+    name: compute-01.example.org
+    controls: "{{ power_controls }}"
+  register: seen
+
+- name: Ask for two readings that agree
+  aos.cloud_manager.power_info:
+    name: compute-01.example.org
+    controls: "{{ power_controls }}"
+    readings: 2
+"""
+
+RETURN = r"""
+power:
+  description: The state that the host's default control shows.
+  returned: success
+  type: dict
+  contains: &power
+    host:
+      description: Name of the host.
+      type: str
+      sample: compute-01.example.org
+    state:
+      description: V(on) or V(off) if every reading shows it, else V(unknown).
+      type: str
+      sample: "on"
+    result:
+      description: V(READ), or V(UNKNOWN) where the state is unknown.
+      type: str
+      sample: READ
+    control:
+      description: Title of the control.
+      type: str
+      sample: bmc
+    readings:
+      description: Every reading in order, V(unknown) for one that failed. V(at) is in seconds since the epoch.
+      type: list
+      elements: dict
+      sample:
+        - {at: 1790000000.1, state: "on"}
+    message:
+      description: The same in a sentence, with what to do where the state is unknown.
+      type: str
+      sample: "host compute-01.example.org: power control bmc (ipmi 192.0.2.11:623) reads on (1 reading(s))"
+    confirmed_at:
+      description: When the last reading was taken, in seconds since the epoch. V(null) where the state is unknown.
+      type: float
+      sample: 1790000000.1
+    duration:
+      description: Seconds that it took.
+      type: float
+      sample: 0.03
+controls:
+  description: The same for every control of the host, in the order given.
+  returned: success
+  type: list
+  elements: dict
+  contains: *power
+"""
+
+import typing as t
+
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls import (
+    HOST_ARGUMENTS,
+    default_device,
+    devices,
+)
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_status import observe
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits
+from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosModule
+
+ARGUMENTS: dict[str, t.Any] = {
+    **HOST_ARGUMENTS,
+    "timeout": {"type": "float", "default": 10},
+    "readings": {"type": "int", "default": 1},
+    "reading_interval": {"type": "float", "default": 0.5},
+}
+
+
+def main() -> None:
+    module = AosModule(ARGUMENTS, supports_check_mode=True)
+    with module.errors_reported():
+        params = module.params
+        limits = Limits(params["timeout"], params["readings"], params["reading_interval"])
+        found = devices(params["name"], params["controls"])
+        default = default_device(params["name"], found)
+        seen = {observation.device.control.title: observation.facts() for observation in observe(found, limits)}
+        module.exit_json(changed=False, power=seen[default.control.title], controls=list(seen.values()))
+
+
+if __name__ == "__main__":
+    main()

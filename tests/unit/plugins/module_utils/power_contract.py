@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every power control does, whatever its protocol: one suite for the fake and for real controllers.
+
+A subclass gives the fixture `bench`: a host in a state of choice behind a control with a fault of choice.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
+
+SECONDS = 5.0
+
+
+class Bench(t.Protocol):
+    """A control on the test bench. device: with the right password. imposter: with a wrong one."""
+
+    device: Device
+    imposter: Device
+
+    def host_is(self, state: str) -> None: ...
+
+    def fault(self, name: str) -> None:
+        """Faults: `stuck` (accepts and does nothing), `silent`, and `none`."""
+
+
+def children() -> list[int]:
+    """Return the process ids of this process's children."""
+    return [int(pid) for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()]
+
+
+def eventually(device: Device, state: str) -> bool:
+    """Whether the control reads `state` within a few seconds."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        if device.read(SECONDS) == state:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+class PowerControlContract:
+    @pytest.mark.parametrize("state", ["on", "off"])
+    def test_a_reading_shows_the_state_of_the_host(self, bench: Bench, state: str) -> None:
+        bench.host_is(state)
+        assert bench.device.read(SECONDS) == state
+
+    @pytest.mark.parametrize(("before", "action"), [("on", "off"), ("off", "on")])
+    def test_an_accepted_command_is_obeyed(self, bench: Bench, before: str, action: str) -> None:
+        bench.host_is(before)
+        bench.device.send(action, SECONDS)
+        assert eventually(bench.device, action)
+
+    def test_a_soft_off_is_obeyed_by_a_healthy_host(self, bench: Bench) -> None:
+        bench.host_is("on")
+        bench.device.send("soft_off", SECONDS)
+        assert eventually(bench.device, "off")
+
+    @pytest.mark.parametrize("action", ["reset", "cycle"])
+    def test_a_restarted_host_is_on_again_in_the_end(self, bench: Bench, action: str) -> None:
+        bench.host_is("on")
+        bench.device.send(action, SECONDS)
+        assert eventually(bench.device, "on")
+
+    @pytest.mark.parametrize("state", ["on", "off"])
+    def test_a_command_for_the_present_state_is_accepted(self, bench: Bench, state: str) -> None:
+        bench.host_is(state)
+        bench.device.send(state, SECONDS)
+        assert bench.device.read(SECONDS) == state
+
+    def test_a_stuck_control_accepts_and_goes_on_reading_the_truth(self, bench: Bench) -> None:
+        bench.host_is("on")
+        bench.fault("stuck")
+        bench.device.send("off", SECONDS)
+        assert bench.device.read(SECONDS) == "on"
+
+    @pytest.mark.parametrize("act", ["read", "send"])
+    def test_silence_ends_at_the_deadline_and_may_be_temporary(self, bench: Bench, act: str) -> None:
+        bench.host_is("on")
+        bench.fault("silent")
+        started = time.monotonic()
+        with pytest.raises(ControlError, match=r"answer.*; check") as caught:
+            bench.device.read(1.0) if act == "read" else bench.device.send("on", 1.0)
+        assert time.monotonic() - started < 2.0
+        assert not caught.value.final
+        bench.fault("none")
+        assert eventually(bench.device, "on")
+
+    @pytest.mark.parametrize("act", ["read", "send"])
+    def test_a_wrong_password_is_said_at_once_and_is_final(self, bench: Bench, act: str) -> None:
+        bench.host_is("on")
+        started = time.monotonic()
+        with pytest.raises(ControlError, match="refuses the login") as caught:
+            bench.imposter.read(SECONDS) if act == "read" else bench.imposter.send("off", SECONDS)
+        assert time.monotonic() - started < 2.0
+        assert caught.value.final
+        assert bench.imposter.control.password not in str(caught.value)
+        assert bench.device.read(SECONDS) == "on"
+
+    def test_nothing_runs_on_after_an_exchange(self, bench: Bench) -> None:
+        before = children()
+        bench.host_is("off")
+        bench.device.read(SECONDS)
+        bench.fault("silent")
+        with pytest.raises(ControlError):
+            bench.device.read(0.5)
+        bench.fault("none")
+        assert children() == before

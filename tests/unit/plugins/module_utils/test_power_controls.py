@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls import (
+    HOST_ARGUMENTS,
+    default_device,
+    devices,
+)
+from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
+
+HOST = "c1.example.org"
+
+
+def item(**fields: t.Any) -> dict[str, t.Any]:
+    """Return one control as the module gets it from Ansible, absent fields filled in."""
+    complete = dict.fromkeys(HOST_ARGUMENTS["controls"]["options"])
+    complete |= {"title": "bmc", "protocol": "ipmi", "address": "192.0.2.11", "username": "admin", "password": "secret"}
+    return complete | {"default": False, "options": {}} | fields
+
+
+def test_a_control_gets_the_port_of_its_protocol() -> None:
+    assert devices(HOST, [item()])[0].control.port == 623
+    assert devices(HOST, [item(port=6230)])[0].control.port == 6230
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"title": " "}, "has an empty title"),
+        ({"address": ""}, "has an empty address"),
+        ({"port": 0}, "port 0 is not within 1..65535"),
+        ({"port": 65536}, "port 65536 is not within"),
+        ({"outlet": 0}, "outlet 0 is not within"),
+        ({"username": None}, "has no username; set it in power_controls or in AOS_BMC_USERNAME"),
+        ({"password": None}, "has no password; set it in power_controls or in AOS_BMC_PASSWORD"),
+        ({"username": "u" * 17}, "username is longer than the 16 bytes"),
+        ({"password": "é" * 11}, "password is longer than the 20 bytes"),
+        ({"options": {"kg": "1", "color": "red"}}, "has no options, remove: color, kg"),
+    ],
+)
+def test_a_wrong_control_is_named_with_its_remedy(fields: dict[str, t.Any], said: str) -> None:
+    with pytest.raises(AosError, match=said) as caught:
+        devices(HOST, [item(**fields)])
+    assert HOST in str(caught.value)
+    assert str(fields.get("password") or "secret") not in str(caught.value)
+
+
+def test_a_host_without_a_control_is_named() -> None:
+    with pytest.raises(AosError, match=rf"{HOST} has no power control; .*power_controls"):
+        devices(HOST, [])
+
+
+def test_two_controls_of_one_name_are_refused() -> None:
+    with pytest.raises(AosError, match=f"{HOST} has two power controls named bmc"):
+        devices(HOST, [item(), item(address="192.0.2.12")])
+
+
+@pytest.mark.parametrize(
+    ("defaults", "chosen"), [([False], "a"), ([True], "a"), ([False, True], "b"), ([True, False, False], "a")]
+)
+def test_the_default_control_or_the_only_one_is_used(defaults: list[bool], chosen: str) -> None:
+    items = [item(title=title, default=default) for title, default in zip("abc", defaults, strict=False)]
+    assert default_device(HOST, devices(HOST, items)).control.title == chosen
+
+
+@pytest.mark.parametrize(
+    ("default", "said"),
+    [(False, r"no default power control \(a, b\)"), (True, r"several default power controls \(a, b\)")],
+)
+def test_several_controls_of_equal_rank_are_refused(default: bool, said: str) -> None:
+    found = devices(HOST, [item(title=title, default=default) for title in "ab"])
+    with pytest.raises(AosError, match=rf"{HOST} has {said}; set default: true on exactly one"):
+        default_device(HOST, found)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls import DRIVERS
+from ansible_collections.aos.cloud_manager.plugins.modules import power, power_info
+from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.fake_power import (
+    PASSWORD,
+    WRONG_PASSWORD,
+    FakeBench,
+    FakeDriver,
+)
+
+Outcome = dict[str, t.Any]
+Run = t.Callable[..., Outcome]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> FakeBench:
+    return FakeBench(tmp_path)
+
+
+@pytest.fixture
+def run(bench: FakeBench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a module for the bench's host and return what it printed."""
+    monkeypatch.setitem(DRIVERS, "fake", FakeDriver)
+    arguments = {"reading_interval": 0.1, "name": bench.host, "controls": [bench.item()]}
+    choices = power.ARGUMENTS["controls"]["options"]["protocol"]
+    monkeypatch.setitem(choices, "choices", ["fake"])
+
+    def call(module: t.Any, **options: t.Any) -> Outcome:
+        with patch_module_args(arguments | options), pytest.raises(SystemExit):
+            module.main()
+        printed = capsys.readouterr().out
+        assert PASSWORD not in printed
+        assert WRONG_PASSWORD not in printed
+        return t.cast(Outcome, json.loads(printed))
+
+    return call
+
+
+def test_a_host_is_fenced_and_the_second_run_changes_nothing(run: Run, bench: FakeBench) -> None:
+    first = run(power, state="off")
+    assert first["changed"]
+    assert first["power"]["result"] == "OFF_CONFIRMED"
+    second = run(power, state="off")
+    assert not second["changed"]
+    assert second["power"]["result"] == "OFF_CONFIRMED"
+    assert bench.commands() == ["off", "off"]
+
+
+def test_a_result_names_the_host_and_the_control(run: Run) -> None:
+    result = run(power, state="on")["power"]
+    assert (result["host"], result["control"], result["state"]) == ("c1", "bmc", "on")
+    assert set(result) == {
+        "host", "state", "result", "control", "readings", "message", "confirmed_at", "duration",
+    }  # fmt: skip
+
+
+def test_check_mode_switches_nothing_and_shows_the_difference(run: Run, bench: FakeBench) -> None:
+    outcome = run(power, state="off", _ansible_check_mode=True, _ansible_diff=True)
+    assert outcome["changed"]
+    assert outcome["diff"] == {"before": {"power": "on"}, "after": {"power": "off"}}
+    assert outcome["power"]["result"] == "NOT_SENT"
+    assert bench.commands() == []
+
+
+@pytest.mark.parametrize(("fault", "result"), [("stuck", "STILL_ON"), ("silent", "UNKNOWN")])
+def test_an_unconfirmed_off_fails_and_says_why(run: Run, bench: FakeBench, fault: str, result: str) -> None:
+    bench.fault(fault)
+    outcome = run(power, state="off", timeout=1.0)
+    assert outcome["failed"]
+    assert outcome["power"]["result"] == result
+    assert outcome["power"]["duration"] < 2
+    assert outcome["msg"] == outcome["power"]["message"]
+    assert f"host c1: power control bmc (fake {bench.folder}:1)" in outcome["msg"]
+
+
+def test_a_wrong_password_fails_at_once(run: Run, bench: FakeBench) -> None:
+    outcome = run(power, state="off", controls=[bench.item(password=WRONG_PASSWORD)])
+    assert outcome["failed"]
+    assert outcome["power"]["result"] == "UNKNOWN"
+    assert outcome["power"]["duration"] < 2
+    assert "refuses the login" in outcome["msg"]
+
+
+def test_the_environment_gives_a_missing_password(run: Run, bench: FakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = bench.item()
+    del item["password"]
+    assert "has no password" in run(power, state="off", controls=[item])["msg"]
+    monkeypatch.setenv("AOS_BMC_PASSWORD", PASSWORD)
+    assert run(power, state="off", controls=[item])["power"]["result"] == "OFF_CONFIRMED"
+
+
+def test_bad_options_are_an_error_that_names_them(run: Run) -> None:
+    outcome = run(power, state="off", timeout=1, off_readings=20, reading_interval=0.5)
+    assert outcome["failed"]
+    assert "20 readings 0.5 s apart do not fit" in outcome["msg"]
+
+
+def test_the_default_control_is_the_one_that_switches(run: Run, bench: FakeBench) -> None:
+    items = [bench.item(title="pdu"), bench.item(default=True)]
+    assert run(power, state="off", controls=items)["power"]["control"] == "bmc"
+    assert "no default power control (pdu, bmc)" in run(power, state="off", controls=[items[0], bench.item()])["msg"]
+
+
+def test_power_info_shows_every_control_and_the_default_one(run: Run, bench: FakeBench) -> None:
+    items = [bench.item(title="pdu", password=WRONG_PASSWORD), bench.item(default=True)]
+    outcome = run(power_info, controls=items, readings=2)
+    assert not outcome["changed"]
+    assert (outcome["power"]["control"], outcome["power"]["state"]) == ("bmc", "on")
+    assert [(one["control"], one["result"]) for one in outcome["controls"]] == [("pdu", "UNKNOWN"), ("bmc", "READ")]
+    assert len(outcome["power"]["readings"]) == 2
+    assert bench.commands() == []
+
+
+def test_power_info_does_not_fail_for_a_silent_control(run: Run, bench: FakeBench) -> None:
+    bench.fault("silent")
+    outcome = run(power_info, timeout=0.5)
+    assert "failed" not in outcome
+    assert (outcome["power"]["state"], outcome["power"]["result"]) == ("unknown", "UNKNOWN")
+    assert "gave no answer" in outcome["power"]["message"]
