@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the service needs from the world. Every implementation, fake or real, passes the same contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cloud_manager.domain.actions import Action
+from cloud_manager.domain.facts import ComputeHost, JobFact, JobStatus, PowerReading, Server
+from cloud_manager.domain.power import PowerControl, PowerLink
+from cloud_manager.domain.records import Decision, Records, State, Step
+
+
+@dataclass(frozen=True, slots=True)
+class CloudView:
+    """One look at os-services. control_plane: binary -> services up. nova_now: newest heartbeat, s since epoch."""
+
+    hosts: Mapping[str, ComputeHost]
+    control_plane: Mapping[str, int]
+    nova_now: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One server of an incident: where it came from, where it is, in which state. Times are s since epoch.
+
+    outcome: waiting | moving | evacuated | left | failed. reason: why left or failed.
+    """
+
+    server_id: str
+    name: str
+    source: str
+    destination: str = ""
+    priority: int | None = None
+    status_before: str = ""
+    status: str = ""
+    outcome: str = "waiting"
+    reason: str = ""
+    attempts: int = 0
+    requested_at: float | None = None
+    accepted_at: float | None = None
+    finished_at: float | None = None
+
+
+class Cloud(Protocol):
+    """Nova, read only. Raises CloudUnavailable."""
+
+    def look(self) -> CloudView: ...
+
+    def servers_on(self, host: str) -> tuple[Server, ...]: ...
+
+    def moves_from(self, host: str, since: float) -> tuple[Move, ...]:
+        """Evacuations away from host that changed since this time, newest attempt of each server only."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """A hint while a playbook runs: text for the timeline, moves as the evacuation task reported them."""
+
+    key: str
+    at: float
+    text: str = ""
+    moves: tuple[Move, ...] = ()
+
+
+class JobListener(Protocol):
+    """Called from the job's own thread, in order."""
+
+    def job_event(self, event: JobEvent) -> None: ...
+
+    def job_ended(self, result: JobFact) -> None: ...
+
+
+class Playbooks(Protocol):
+    """Runs an action's playbook to its end. Never prints or keeps a secret."""
+
+    def run(
+        self, action: Action, controls: Sequence[PowerLink], listener: JobListener, cancelled: Callable[[], bool]
+    ) -> None:
+        """Blocks until the playbook ended, then calls listener.job_ended exactly once. Raises JobNotStarted."""
+        ...
+
+    def kill_orphans(self, keys: Sequence[str]) -> tuple[str, ...]:
+        """End what a dead daemon's jobs with these keys left running; returns the keys that had processes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentSummary:
+    id: int
+    host: str
+    state: State
+    opened_at: float
+    closed_at: float | None
+    reason: str
+    evacuated: int = 0
+    left: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentReport:
+    summary: IncidentSummary
+    steps: tuple[Step, ...]
+    moves: tuple[Move, ...]
+    jobs: tuple[JobFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to act: whoever holds the newest epoch."""
+
+    holder: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorFacts:
+    """maintenance: host -> reason. acknowledged: host -> "who: why", while the incident it was given for is open."""
+
+    maintenance: Mapping[str, str] = field(default_factory=dict)
+    acknowledged: Mapping[str, str] = field(default_factory=dict)
+
+
+class Journal(Protocol):
+    """The recovery journal. Raises StoreUnavailable; NotLeader where a lease is asked for and is lost."""
+
+    def acquire_lease(self, holder: str, ttl: float, alive: Callable[[str], bool]) -> Lease | None:
+        """Take, renew or take over the lease; None while another holder's is valid.
+
+        A holder that `alive` knows to be dead (a process of this machine) is taken over at once.
+        """
+        ...
+
+    def release_lease(self, lease: Lease) -> None: ...
+
+    def lease_holder(self) -> str:
+        """Who holds the lease, "" while nobody does; for people only."""
+        ...
+
+    def load(self) -> Records: ...
+
+    def save(self, decision: Decision, lease: Lease) -> None:
+        """One transaction: check the lease; write records, steps, jobs (PLANNED), incidents (a step HEALTHY closes)."""
+        ...
+
+    def jobs(self, keys: Sequence[str]) -> Mapping[str, JobFact]: ...
+
+    def unfinished_jobs(self) -> tuple[JobFact, ...]: ...
+
+    def write_job(self, key: str, status: JobStatus, result: JobFact | None = None) -> None: ...
+
+    def add_step(self, step: Step) -> None: ...
+
+    def write_moves(self, incident: int, moves: Sequence[Move]) -> None:
+        """Insert or update by server; empty fields and None never overwrite what is known."""
+        ...
+
+    def operator_facts(self) -> OperatorFacts: ...
+
+    def set_maintenance(self, host: str, reason: str | None, who: str, at: float) -> None: ...
+
+    def acknowledge(self, host: str, who: str, why: str, at: float) -> None:
+        """Raises BadInput where host has no open incident."""
+        ...
+
+    def incidents(self, limit: int = 50) -> tuple[IncidentSummary, ...]: ...
+
+    def incident(self, number: int) -> IncidentReport:
+        """Raises BadInput for an unknown number."""
+        ...
+
+
+class PowerControls(Protocol):
+    """The installed power controls. Raises BadInput: unknown title or host, duplicate, outlet in use."""
+
+    def add(self, control: PowerControl) -> None: ...
+
+    def list(self) -> tuple[tuple[PowerControl, tuple[PowerLink, ...]], ...]: ...
+
+    def link(self, host: str, title: str, outlet: int | None, default: bool) -> None: ...
+
+    def titles(self) -> Mapping[str, tuple[str, ...]]:
+        """host -> titles of its linked controls, the default first."""
+        ...
+
+    def of(self, host: str) -> tuple[PowerLink, ...]: ...
+
+    def verified(self, host: str, title: str, at: float) -> None: ...
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    def monotonic(self) -> float: ...
+
+
+class Verifier(Protocol):
+    """Reads a power control once, by playbook, for `power-control verify`."""
+
+    def read_power(self, host: str, controls: Sequence[PowerLink]) -> PowerReading: ...
