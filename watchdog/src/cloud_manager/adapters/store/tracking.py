@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The memory between cycles, and the one transaction in which a decision is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from cloud_manager.adapters.store.incidents import write_incidents, write_steps
+from cloud_manager.adapters.store.jobs import plan_jobs
+from cloud_manager.adapters.store.leases import require
+from cloud_manager.adapters.store.part import Part, chunks
+from cloud_manager.adapters.store.rows import host_record, host_row
+from cloud_manager.db import models
+from cloud_manager.domain.records import Decision, HostRecord, Records, State
+from cloud_manager.ports import Lease
+
+ROW = 1
+
+
+class Tracking(Part):
+    def load(self) -> Records:
+        return self._database.read(_load)
+
+    def save(self, decision: Decision, lease: Lease) -> None:
+        """All or nothing. Raises BadInput for a job key that was used before for something else."""
+        self._database.write(lambda connection: _save(connection, decision, lease))
+
+
+def _load(connection: Connection) -> Records:
+    hosts = [host_record(row) for row in connection.execute(select(models.Host.__table__))]
+    last = connection.scalar(select(func.max(models.Incident.id))) or 0
+    blind_at = connection.scalar(select(models.Observer.blind_at).where(models.Observer.id == ROW))
+    return Records({host.name: host for host in hosts}, last + 1, blind_at)
+
+
+def _save(connection: Connection, decision: Decision, lease: Lease) -> None:
+    require(connection, lease)
+    _write_hosts(connection, decision.changed)
+    _write_blind_at(connection, decision.records.blind_at)
+    write_incidents(connection, decision.changed, decision.steps)
+    write_steps(connection, decision.steps)
+    plan_jobs(connection, decision.actions)
+
+
+def _write_hosts(connection: Connection, changed: Sequence[HostRecord]) -> None:
+    for names in chunks([record.name for record in changed]):
+        connection.execute(delete(models.Host).where(models.Host.name.in_(names)))
+    rows = [host_row(record) for record in changed if record.state is not State.HEALTHY]
+    if rows:
+        connection.execute(insert(models.Host), rows)
+
+
+def _write_blind_at(connection: Connection, blind_at: float | None) -> None:
+    table = models.Observer
+    known = connection.execute(select(table.blind_at).where(table.id == ROW)).one_or_none()
+    if known is None:
+        connection.execute(insert(table).values(id=ROW, blind_at=blind_at))
+    elif known.blind_at != blind_at:
+        connection.execute(update(table).where(table.id == ROW).values(blind_at=blind_at))

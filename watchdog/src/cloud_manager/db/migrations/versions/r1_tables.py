@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""recovery journal, power controls, action log"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
+
+revision = "1"
+down_revision = None
+
+OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+NAME, WORD = sa.String(255), sa.String(32)
+TIME: sa.Double[float] = sa.Double()
+LONG = sa.Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
+TABLES = (
+    "lease",
+    "observer",
+    "hosts",
+    "incidents",
+    "incident_steps",
+    "jobs",
+    "instance_moves",
+    "maintenance",
+    "acknowledgements",
+    "power_controls",
+    "power_links",
+    "action_log",
+)
+
+
+def column(name: str, kind: sa.types.TypeEngine[Any], nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, kind, nullable=nullable)
+
+
+def number(name: str = "id", grows: bool = False) -> sa.Column[Any]:
+    """A number that is part of the primary key."""
+    return sa.Column(name, sa.Integer(), primary_key=True, autoincrement=grows, nullable=False)
+
+
+def named(name: str) -> sa.Column[Any]:
+    """A name that is part of the primary key."""
+    return sa.Column(name, NAME, primary_key=True, nullable=False)
+
+
+def belongs(table: str, name: str, target: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint([name], [f"{target}.id"], name=f"fk_{table}_{name.removesuffix('_id')}")
+
+
+def upgrade() -> None:
+    right_to_act()
+    tracking()
+    incidents()
+    operators()
+    power()
+
+
+def right_to_act() -> None:
+    op.create_table(
+        "lease",
+        number(),
+        column("holder", NAME),
+        column("epoch", sa.Integer()),
+        column("expires_at", TIME),
+        **OPTIONS,
+    )
+    op.create_table("observer", number(), column("blind_at", TIME, nullable=True), **OPTIONS)
+
+
+def tracking() -> None:
+    op.create_table(
+        "hosts",
+        named("name"),
+        column("state", WORD),
+        column("since", TIME),
+        column("reason", LONG),
+        *(column(name, sa.Integer()) for name in ("downs", "ups", "beats")),
+        column("heartbeat_at", TIME, nullable=True),
+        column("incident", sa.Integer(), nullable=True),
+        *(column(name, sa.Integer()) for name in ("attempt", "failures")),
+        *(column(name, NAME) for name in ("job", "read_job")),
+        column("retry_at", TIME, nullable=True),
+        *(column(name, sa.Boolean()) for name in ("forced_down_by_us", "disabled_by_us")),
+        column("fence", LONG, nullable=True),
+        column("accounted", LONG),
+        **OPTIONS,
+    )
+
+
+def incidents() -> None:
+    op.create_table(
+        "incidents",
+        number(),
+        column("host", NAME),
+        column("state", WORD),
+        column("opened_at", TIME),
+        column("closed_at", TIME, nullable=True),
+        column("reason", LONG),
+        sa.Index("ix_incidents_host", "host"),
+        **OPTIONS,
+    )
+    op.create_table(
+        "incident_steps",
+        number(grows=True),
+        column("incident", sa.Integer()),
+        column("host", NAME),
+        column("at", TIME),
+        column("state", WORD),
+        column("text", LONG),
+        belongs("incident_steps", "incident", "incidents"),
+        sa.Index("ix_incident_steps_incident", "incident"),
+        **OPTIONS,
+    )
+    op.create_table(
+        "jobs",
+        named("key"),
+        column("kind", WORD),
+        column("host", NAME),
+        column("incident", sa.Integer()),
+        column("status", WORD),
+        column("power", LONG, nullable=True),
+        *(column(name, LONG) for name in ("left_behind", "failed", "message")),
+        sa.Index("ix_jobs_incident", "incident"),
+        sa.Index("ix_jobs_status", "status"),
+        **OPTIONS,
+    )
+    op.create_table(
+        "instance_moves",
+        number("incident"),
+        sa.Column("server_id", sa.String(64), primary_key=True, nullable=False),
+        *(column(name, NAME) for name in ("name", "source", "destination")),
+        column("priority", sa.Integer(), nullable=True),
+        *(column(name, WORD) for name in ("status_before", "status", "outcome")),
+        column("reason", LONG),
+        column("attempts", sa.Integer()),
+        *(column(name, TIME, nullable=True) for name in ("requested_at", "accepted_at", "finished_at")),
+        belongs("instance_moves", "incident", "incidents"),
+        **OPTIONS,
+    )
+
+
+def operators() -> None:
+    op.create_table(
+        "maintenance", named("host"), column("reason", LONG), column("who", NAME), column("at", TIME), **OPTIONS
+    )
+    op.create_table(
+        "acknowledgements",
+        number("incident"),
+        *(column(name, NAME) for name in ("host", "who")),
+        column("why", LONG),
+        column("at", TIME),
+        belongs("acknowledgements", "incident", "incidents"),
+        **OPTIONS,
+    )
+    op.create_table(
+        "action_log",
+        number(grows=True),
+        column("at", TIME),
+        *(column(name, NAME) for name in ("who", "action", "subject")),
+        column("details", LONG),
+        sa.Index("ix_action_log_at", "at"),
+        **OPTIONS,
+    )
+
+
+def power() -> None:
+    op.create_table(
+        "power_controls",
+        number(grows=True),
+        column("title", NAME),
+        column("protocol", WORD),
+        column("address", NAME),
+        column("port", sa.Integer()),
+        column("username", NAME),
+        column("password", LONG),
+        sa.UniqueConstraint("title", name="uq_power_controls_title"),
+        **OPTIONS,
+    )
+    op.create_table(
+        "power_links",
+        number("control_id"),
+        named("host"),
+        column("outlet", sa.Integer()),
+        column("is_default", sa.Boolean()),
+        column("verified_at", TIME, nullable=True),
+        belongs("power_links", "control_id", "power_controls"),
+        sa.UniqueConstraint("control_id", "outlet", name="uq_power_links_outlet"),
+        sa.Index("ix_power_links_host", "host"),
+        **OPTIONS,
+    )
+
+
+def downgrade() -> None:
+    for table in reversed(TABLES):
+        op.drop_table(table)
