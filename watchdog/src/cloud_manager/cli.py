@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`aos-cloud-manager`: the daemon and its console.
+
+Exit status: 0 done, 2 what was typed or configured can't be used, 1 something else stood in the way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from cloud_manager.bootstrap import App, open_app
+from cloud_manager.config import DEFAULT_FILES
+from cloud_manager.console import database, incidents, operators, plan, power_controls, running, status
+from cloud_manager.errors import BadInput, CloudManagerError
+
+GROUPS = (running, plan, status, incidents, operators, power_controls, database)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(arguments)
+    try:
+        app: App = open_app(args.config_file)
+        return int(args.handler(args, app))
+    except CloudManagerError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        return 2 if isinstance(error, BadInput) else 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: nothing more to say to anybody
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="aos-cloud-manager", description="Watches hypervisors of OpenStack and recovers their servers."
+    )
+    root.add_argument(
+        "--config-file",
+        action="append",
+        metavar="FILE",
+        help=f"read this file; may be repeated, later files win (default: {', '.join(DEFAULT_FILES)})",
+    )
+    commands = root.add_subparsers(metavar="COMMAND", required=True)
+    for group in GROUPS:
+        group.register(commands)
+    return root
+
+
+if __name__ == "__main__":
+    sys.exit(main())

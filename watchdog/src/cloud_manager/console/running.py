@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`watch`, `once` and `check-config`."""
+
+from __future__ import annotations
+
+import argparse
+
+from cloud_manager.bootstrap import App, set_up_logging
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    watching = subparsers.add_parser("watch", help="run the watchdog until it is told to stop")
+    watching.set_defaults(handler=watch)
+    single = subparsers.add_parser("once", help="run one cycle and wait for the playbooks that it started")
+    single.set_defaults(handler=once)
+    checking = subparsers.add_parser("check-config", help="say everything that is wrong with the configuration")
+    checking.set_defaults(handler=check_config)
+
+
+def watch(_args: argparse.Namespace, app: App) -> int:
+    set_up_logging(app.config)
+    app.say_notices()
+    app.watchdog().watch()
+    return 0
+
+
+def once(_args: argparse.Namespace, app: App) -> int:
+    set_up_logging(app.config)
+    app.say_notices()
+    app.watchdog().once()
+    return 0
+
+
+def check_config(_args: argparse.Namespace, app: App) -> int:
+    """What is wrong with the files, their reading has said already; here: what they name must be usable."""
+    for notice in app.config.notices:
+        print(f"notice: {notice}")
+    label = app.access.label
+    print(f"read: {', '.join(app.config.files) or 'no file, all parameters have their defaults'}")
+    print(f"database: {app.database.name}")
+    print(f"cloud: {label}")
+    print("configuration is usable")
+    return 0

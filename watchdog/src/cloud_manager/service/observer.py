@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Collects everything that one decision rests on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from cloud_manager.domain.facts import ComputeHost, Facts, Server
+from cloud_manager.domain.records import HostRecord, Records, State
+from cloud_manager.errors import CloudUnavailable
+from cloud_manager.ports import Clock, Cloud, Journal, PowerControls
+
+log = logging.getLogger(__name__)
+
+# States in which the servers that are still on the host decide about the next one.
+SERVERS_MATTER = (State.RECOVERING, State.FAILED, State.RECOVERED, State.HELD, State.RETURNING)
+
+
+class Observer:
+    """observe() raises StoreUnavailable. That Nova can't be seen is a fact, not an error."""
+
+    def __init__(self, cloud: Cloud, journal: Journal, controls: PowerControls, clock: Clock) -> None:
+        self._cloud = cloud
+        self._journal = journal
+        self._controls = controls
+        self._clock = clock
+
+    def observe(self, records: Records) -> Facts:
+        operator = self._journal.operator_facts()
+        keys = [key for record in records.hosts.values() for key in (record.job, record.read_job) if key]
+        jobs = self._journal.jobs(keys)
+        controls = self._controls.titles()
+        try:
+            view = self._cloud.look()
+        except CloudUnavailable as error:
+            return Facts(
+                now=self._clock.now(),
+                error=str(error),
+                controls=controls,
+                jobs=jobs,
+                maintenance=operator.maintenance,
+                acknowledged=operator.acknowledged,
+            )
+        return Facts(
+            now=self._clock.now(),
+            hosts=view.hosts,
+            control_plane=view.control_plane,
+            nova_now=view.nova_now,
+            controls=controls,
+            jobs=jobs,
+            servers=self._servers(records, view.hosts),
+            maintenance=operator.maintenance,
+            acknowledged=operator.acknowledged,
+        )
+
+    def _servers(self, records: Records, hosts: Mapping[str, ComputeHost]) -> dict[str, tuple[Server, ...]]:
+        """A host whose servers can't be listed now is missing: the next look is the retry."""
+        found: dict[str, tuple[Server, ...]] = {}
+        for record in records.hosts.values():
+            if not _servers_matter(record, hosts.get(record.name)):
+                continue
+            try:
+                found[record.name] = self._cloud.servers_on(record.name)
+            except CloudUnavailable as error:
+                log.warning("servers.unknown host=%s error=%s", record.name, error)
+        return found
+
+
+def _servers_matter(record: HostRecord, host: ComputeHost | None) -> bool:
+    """A hold before anything was done to the host, which may last for weeks, is not worth a request each cycle."""
+    if record.incident is None or record.state not in SERVERS_MATTER or host is None:
+        return False
+    return record.state is not State.HELD or host.forced_down

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The daemon put together: cycle, executor, lease and ticks; start, reload and end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cloud_manager.domain.records import Decision
+from cloud_manager.errors import CloudManagerError, StoreUnavailable
+from cloud_manager.ports import Clock
+from cloud_manager.service.cycle import Cycle, Eyes
+from cloud_manager.service.executor import Executor, Tools
+from cloud_manager.service.leadership import Identity, Leadership
+from cloud_manager.service.scheduler import Scheduler
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that comes from one configuration. Times are seconds.
+
+    prepare: makes the database usable, without effect once it is. noted: told after each cycle.
+    """
+
+    eyes: Eyes
+    tools: Tools
+    prepare: Callable[[], None]
+    noted: Callable[[Decision | None], None]
+    enabled: bool
+    loop_time: float
+    stop_timeout: float
+    lease_ttl: float
+    patience: float
+
+
+class Watchdog:
+    """reload: gives the parts of the configuration as it is now, or raises CloudManagerError."""
+
+    def __init__(self, parts: Parts, identity: Identity, clock: Clock, reload: Callable[[], Parts]) -> None:
+        self._parts = parts
+        self._reload = reload
+        self.executor = Executor(parts.tools)
+        self._leadership = Leadership(parts.eyes.journal, identity, clock, parts.lease_ttl, parts.patience)
+        self._cycle = Cycle(parts.eyes, self._leadership, self.executor)
+        self._scheduler = Scheduler(self.look, parts.loop_time, self._reloaded)
+
+    def watch(self) -> None:
+        """Until SIGTERM, SIGINT or stop(). Raises StoreOutdated at the start."""
+        log.info("watchdog.started loop_time=%g", self._parts.loop_time)
+        self._say_enabled()
+        try:
+            self._parts.prepare()
+        except StoreUnavailable as error:
+            log.error("database.away error=%s", error)
+        renewing = threading.Thread(target=self._leadership.keep_renewing, name="lease", daemon=True)
+        renewing.start()
+        try:
+            self._scheduler.run()
+        finally:
+            log.info("watchdog.stopping jobs=%d", len(self.executor.in_hand))
+            self.executor.stop(self._parts.stop_timeout)
+            self._leadership.release()
+            log.info("watchdog.stopped")
+
+    def once(self) -> Decision | None:
+        """One cycle, and the end of what it started. Raises CloudManagerError."""
+        self._say_enabled()
+        renewing = threading.Thread(target=self._leadership.keep_renewing, name="lease", daemon=True)
+        renewing.start()
+        try:
+            decision = self.look()
+            self.executor.wait()
+            self.executor.flush()
+            return decision
+        finally:
+            self.executor.stop(self._parts.stop_timeout)
+            self._leadership.release()
+
+    def stop(self) -> None:
+        self._scheduler.stop()
+
+    def look(self) -> Decision | None:
+        if not self._parts.enabled:
+            return None
+        self._parts.prepare()
+        decision = self._cycle.run_once()
+        self._parts.noted(decision)
+        return decision
+
+    def _reloaded(self) -> float:
+        """All of the new configuration, or all of the old one."""
+        try:
+            parts = self._reload()
+        except CloudManagerError as error:
+            for line in str(error).splitlines():
+                log.error("config.kept reason=%s", line)
+            return self._parts.loop_time
+        self._parts = parts
+        self._cycle.use(parts.eyes)
+        self.executor.use(parts.tools)
+        self._leadership.use(parts.eyes.journal, parts.lease_ttl, parts.patience)
+        log.info("config.reloaded")
+        self._say_enabled()
+        return parts.loop_time
+
+    def _say_enabled(self) -> None:
+        if not self._parts.enabled:
+            log.warning("watchdog.disabled reason=[node_tracker] enabled is False: nothing is looked at or done")

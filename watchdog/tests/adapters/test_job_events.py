@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a playbook's events to lines of a timeline; whatever has another shape is passed over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cloud_manager.adapters.job_events import JobReport
+from cloud_manager.domain.actions import Recover
+from cloud_manager.domain.facts import Fence, JobStatus, Power, PowerReading
+
+
+def event(module: str, result: Any, name: str = "runner_on_ok", **data: Any) -> dict[str, Any]:
+    return {"event": name, "event_data": {"task_action": f"aos.cloud_manager.{module}", "res": result, **data}}
+
+
+def report() -> JobReport:
+    return JobReport(Recover("1-recover-1", "c1", 1))
+
+
+def row(name: str, outcome: str, **changes: Any) -> dict[str, Any]:
+    return {"id": f"id-{name}", "name": name, "source": "c1", "outcome": outcome, **changes}
+
+
+def test_an_evacuation_is_counted_and_its_servers_are_told() -> None:
+    servers = [
+        row("web", "evacuated", destination="c2", priority=7, status="ACTIVE", accepted_at=12.5),
+        row("spare", "left", reason="priority 0"),
+        row("db", "failed", reason="no valid host", attempts=2),
+        row("slow", "moving"),
+    ]
+    one = report()
+    texts, moves = one.take(event("host_evacuate", {"evacuation": {"servers": servers, "warnings": ["local disks"]}}))
+    assert texts == ("evacuation: 1 evacuated, 1 left, 1 failed, 1 still moving", "warning: local disks")
+    assert (moves[0].destination, moves[0].priority, moves[0].accepted_at) == ("c2", 7, 12.5)
+    fact = one.fact(JobStatus.FAILED)
+    assert fact.left == {"id-spare": "priority 0"}
+    assert fact.failed == {"id-db": "no valid host", "id-slow": "still moving when the playbook gave up waiting"}
+
+
+def test_servers_of_another_host_of_the_same_run_are_not_ours() -> None:
+    servers = [row("web", "evacuated"), row("far", "failed", source="c9")]
+    one = report()
+    _, moves = one.take(event("host_evacuate", {"evacuation": {"servers": servers}}))
+    assert [move.name for move in moves] == ["web"]
+    assert one.fact(JobStatus.SUCCEEDED).failed == {}
+
+
+OURS = {"state": "down", "status": "disabled", "forced_down": True, "disabled_reason": "why"}
+
+
+@pytest.mark.parametrize(
+    ("service", "text"),
+    [
+        (OURS, "compute service is down, disabled, forced down (why)"),
+        ({"state": "up", "status": "enabled", "forced_down": False}, "compute service is up, enabled"),
+    ],
+)
+def test_the_service_is_told_as_it_is(service: dict[str, Any], text: str) -> None:
+    assert report().take(event("compute_service", {"service": service})) == ((text,), ())
+
+
+def test_a_service_that_was_kept_is_told_with_the_reason() -> None:
+    result = {"service": {"state": "up", "status": "disabled"}, "kept": "an operator disabled it"}
+    texts, _ = report().take(event("compute_service", result))
+    assert texts == ("compute service is up, disabled; left as it is: an operator disabled it",)
+
+
+def test_a_plain_reading_is_no_result_of_fencing() -> None:
+    one = report()
+    said = {"power": {"state": "unknown", "result": "UNKNOWN", "control": "bmc", "message": "no answer"}}
+    texts, _ = one.take(event("power_info", said))
+    assert texts == ("power control bmc reads unknown: no answer",)
+    assert one.fact(JobStatus.SUCCEEDED).power == PowerReading("bmc", Power.UNKNOWN, None, "no answer")
+
+
+def test_a_fencing_that_is_not_confirmed_names_the_control_and_why() -> None:
+    one = report()
+    said = {"power": {"state": "on", "result": "STILL_ON", "control": "bmc", "message": "stuck"}, "msg": "failed"}
+    texts, _ = one.take(event("power", said, "runner_on_failed"))
+    assert texts == ("power control bmc did not confirm power-off (STILL_ON): stuck",)
+    assert one.fact(JobStatus.FAILED).power == PowerReading("bmc", Power.ON, Fence.STILL_ON, "stuck")
+
+
+def test_the_same_line_is_told_once() -> None:
+    one, same = report(), event("compute_service", {"service": {"state": "up", "status": "enabled"}})
+    one.take(same)
+    assert one.take(same) == ((), ())
+
+
+def test_the_message_is_the_last_failed_tasks() -> None:
+    one = report()
+    one.take(event("power", {"msg": "first"}, "runner_on_failed"))
+    one.take(event("power", {"msg": "ignored"}, "runner_on_failed", ignore_errors=True))
+    one.take(event("host_evacuate", {"msg": "last\n line"}, "runner_on_failed"))
+    assert one.fact(JobStatus.FAILED).message == "last line"
+    assert one.fact(JobStatus.SUCCEEDED).message == ""
+
+
+def test_without_any_task_the_last_line_of_output_is_the_message() -> None:
+    one = report()
+    one.take({"event": "verbose", "stdout": "ERROR! the playbook could not be found"})
+    one.take({"event": "verbose", "stdout": "  "})
+    assert one.fact(JobStatus.FAILED).message == "ERROR! the playbook could not be found"
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        {},
+        {"event": "runner_on_ok"},
+        {"event": "runner_on_ok", "event_data": "x"},
+        event("power", None),
+        event("power", {"power": "off"}),
+        event("power", {"power": {"state": 7, "result": [], "readings": 3}}),
+        event("host_evacuate", {"evacuation": {"servers": "none"}}),
+        event(
+            "host_evacuate", {"evacuation": {"servers": [7, {"id": 7}, {"id": "x", "priority": "hi", "outcome": "?"}]}}
+        ),
+        event("compute_service", {"service": []}),
+        {"event": "runner_on_ok", "event_data": {"task_action": "stranger.power", "res": {"power": {"state": "off"}}}},
+    ],
+)
+def test_garbage_is_no_proof_of_anything(garbage: dict[str, Any]) -> None:
+    one = report()
+    one.take(garbage)
+    power = one.fact(JobStatus.SUCCEEDED).power
+    assert power is None or (power.state, power.result) == (Power.UNKNOWN, None)

@@ -1,0 +1,379 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program as operators type it: what it prints, its exit status, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloud_manager.adapters.store import SqlJournal
+from cloud_manager.db import Database, schema
+from cloud_manager.domain.actions import Recover
+from cloud_manager.domain.power import Secret
+from cloud_manager.domain.records import Decision, HostRecord, Records, State, Step
+from cloud_manager.ports import Move
+from watchdog.tests.fakes.openstack_api import PASSWORD, Answer, OpenStackApi
+
+OPENED = 1_790_000_000.0
+
+
+def service(host: str, state: str = "up", **changes: Any) -> dict[str, Any]:
+    now = time.time() - (120 if state == "down" else 1)
+    beat = time.strftime("%Y-%m-%dT%H:%M:%S.000000", time.gmtime(now))
+    row = {"id": host, "binary": "nova-compute", "host": host, "state": state, "status": "enabled"}
+    return {**row, "forced_down": False, "disabled_reason": None, "updated_at": beat, "zone": "nova", **changes}
+
+
+class Site:
+    """One installation: a scripted OpenStack, an embedded database, a configuration file, and the program."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.services = [service("c1"), service("c2"), service("c3")]
+        self.api = OpenStackApi(self.script)
+        self.config = folder / "aos.conf"
+        self.database = Secret(f"sqlite:///{folder}/store.db")
+        self.configure()
+
+    def script(self, path: str, query: dict[str, str]) -> Answer:
+        if path == "/os-services":
+            return Answer({"services": self.services})
+        return Answer({"servers": [], "migrations": []})
+
+    def configure(self, **lines: str) -> None:
+        tracker = {"loop_time": "0.2", "mutex": "1", "max_down_hosts": "1", **lines}
+        text = [f"[database]\nurl = {self.database.reveal()}", "[node_tracker]"]
+        text += [f"{name} = {value}" for name, value in tracker.items()]
+        text += ["[cloud]\ncloud = scripted", f"clouds_yaml = {self.api.clouds_yaml(self.folder)}"]
+        text += ["read_timeout = 2", f"[executor]\nstate_dir = {self.folder}/state\nrun_dir = {self.folder}/run"]
+        self.config.write_text("\n".join(text) + "\n")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "cloud_manager.cli", "--config-file", str(self.config), *words]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        return subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder
+        )
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        process = self.start(*words)
+        out, err = process.communicate(timeout=60)
+        assert "Traceback" not in err + out
+        assert PASSWORD not in err + out
+        return process.returncode, out, err
+
+    def journal(self) -> SqlJournal:
+        database = Database(self.database)
+        schema.migrate(database)
+        return SqlJournal(database)
+
+    def with_incident(self) -> None:
+        journal = self.journal()
+        lease = journal.acquire_lease("test", 1, lambda holder: True)
+        assert lease is not None
+        record = HostRecord("c1", State.FAILED, OPENED, "2 servers remain on the host", incident=1, job="1-recover-1")
+        steps = tuple(
+            Step(1, "c1", OPENED + number, state, text)
+            for number, (state, text) in enumerate(
+                [
+                    (State.SUSPECT, "1 of 3 looks say down"),
+                    (State.HELD, "the host is in [host_tasks] deny_evacuate"),
+                    (State.FAILED, "a sentence so long that it does not fit into one line of a terminal " * 3),
+                ]
+            )
+        )
+        journal.save(Decision(Records(), (record,), (Recover("1-recover-1", "c1", 1),), steps), lease)
+        moves = [
+            Move("id-web", "web", "c1", "c2", 10, "ACTIVE", "ACTIVE", "evacuated", "", 1, OPENED, OPENED, OPENED),
+            Move("id-db", "db", "c1", "", 5, "SHUTOFF", "ERROR", "failed", "no valid host", 2),
+            Move("id-spare", "spare", "c1", "", 0, "ACTIVE", "ACTIVE", "left", "has priority 0"),
+        ]
+        journal.write_moves(1, moves)
+        journal.release_lease(lease)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path)
+    yield site
+    site.api.close()
+
+
+def test_a_good_configuration_is_called_usable(site: Site) -> None:
+    status, out, _ = site.run("check-config")
+    assert status == 0
+    assert "configuration is usable" in out
+    assert "cloud: scripted" in out
+
+
+def test_all_problems_of_a_configuration_are_told_together(site: Site) -> None:
+    site.configure(mutex="many", colour="blue", max_down_hosts="-1")
+    status, _, err = site.run("check-config")
+    assert status == 2
+    assert err.count("error: ") == 3
+    for words in ("[node_tracker] mutex", "[node_tracker] colour", "[node_tracker] max_down_hosts"):
+        assert f"{site.config}: {words}" in err
+
+
+@pytest.mark.parametrize("command", ["watch", "once", "plan", "check-config"])
+def test_a_cloud_that_is_not_configured_ends_the_command(site: Site, command: str) -> None:
+    site.config.write_text(site.config.read_text().replace("cloud = scripted", "cloud = nowhere"))
+    status, _, err = site.run(command)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "cloud nowhere can't be used" in err
+
+
+def test_an_installation_without_failures_says_so(site: Site) -> None:
+    assert site.run("status")[:2] == (
+        0,
+        "active watchdog: none, nobody holds the lease\nlast cycle of this controller: none\nall hosts are healthy\n",
+    )
+    assert site.run("incidents")[:2] == (0, "no incidents\n")
+    assert site.run("plan")[:2] == (0, "3 hosts seen, all in service: nothing would be done\n")
+
+
+def test_a_plan_tells_what_would_be_done_and_why_and_does_nothing(site: Site) -> None:
+    site.services[0] = service("c1", "down")
+    for _ in range(2):
+        status, out, _ = site.run("plan")
+        assert status == 0
+        assert re.search(r"^c1 +down +HEALTHY -> HELD +-$", out, re.MULTILINE)
+        assert "c1: no power control is linked to the host" in out
+    assert site.journal().load().hosts == {}
+
+
+def test_a_plan_for_programs_is_json(site: Site) -> None:
+    site.services[0] = service("c1", "down")
+    found = json.loads(site.run("plan", "--json")[1])
+    assert (found["seen"], found["blind"]) == (3, "")
+    assert [(host["host"], host["before"], host["after"]) for host in found["hosts"]] == [("c1", "HEALTHY", "HELD")]
+
+
+def test_a_plan_made_blind_fails_and_says_why(site: Site) -> None:
+    site.api.close()
+    status, out, _ = site.run("plan")
+    assert status == 1
+    assert out.startswith("blind: cloud scripted does not answer")
+
+
+def test_status_names_state_since_and_reason(site: Site) -> None:
+    site.with_incident()
+    _, out, _ = site.run("status")
+    assert re.search(r"^c1 +FAILED +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +1$", out, re.MULTILINE)
+    assert "c1: 2 servers remain on the host" in out
+    assert json.loads(site.run("status", "--json")[1])["hosts"][0]["reason"] == "2 servers remain on the host"
+
+
+def test_an_incident_is_told_with_its_timeline_and_every_server(site: Site) -> None:
+    site.with_incident()
+    _, out, _ = site.run("incidents", "1")
+    for words in (
+        "incident 1: host c1, FAILED",
+        "1 servers evacuated, 1 left, 1 failed",
+        "HELD         the host is in [host_tasks] deny_evacuate",
+        "evacuated  web (id-web)",
+        "c1 -> c2, ACTIVE -> ACTIVE, priority 10",
+        "failed     db (id-db)",
+        "on c1, SHUTOFF -> ERROR, priority 5, 2 attempts",
+        "why: no valid host",
+        "left       spare (id-spare)",
+        "why: has priority 0",
+    ):
+        assert words in out
+    assert max(map(len, out.splitlines())) <= 100
+    assert len(json.loads(site.run("incidents", "1", "--json")[1])["moves"]) == 3
+
+
+def test_incidents_are_listed_with_their_counts(site: Site) -> None:
+    site.with_incident()
+    _, out, _ = site.run("incidents")
+    assert re.search(r"^1 +c1 +FAILED +\S+ \S+ +- +1 +1 +1$", out, re.MULTILINE)
+    assert [summary["host"] for summary in json.loads(site.run("incidents", "--json")[1])] == ["c1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("incidents", "99"), "incident 99 is unknown"),
+        (("maintenance", "c9", "on", "--reason", "x"), "host c9 is unknown to Nova"),
+        (("maintenance", "c1", "on"), "give --reason TEXT"),
+        (("maintenance", "c1", "on", "--reason", "  "), "give --reason TEXT"),
+        (("maintenance", "c1", "off"), "host c1 is not in maintenance"),
+        (("confirm-off", "c1", "--reason", "saw it"), "host c1 has no open incident"),
+        (("confirm-off", "c1", "--reason", ""), "--reason"),
+        (("power-control", "link", "c1", "nothing"), "nothing"),
+        (("db", "migrate", "--migration", "77"), "77"),
+    ],
+)
+def test_what_can_not_be_used_is_named_in_one_line(site: Site, words: tuple[str, ...], message: str) -> None:
+    status, out, err = site.run(*words)
+    assert (status, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("fly",), ("incidents", "first"), ("maintenance", "c1", "maybe"), ("confirm-off",)]
+)
+def test_what_is_no_command_ends_with_usage(site: Site, words: tuple[str, ...]) -> None:
+    status, _, err = site.run(*words)
+    assert status == 2
+    assert err.startswith("usage: aos-cloud-manager")
+
+
+def test_maintenance_is_said_and_taken_back(site: Site) -> None:
+    assert site.run("maintenance", "c1", "on", "--reason", "new memory", "--who", "ada")[0] == 0
+    assert site.journal().operator_facts().maintenance == {"c1": "new memory"}
+    assert "c1: in maintenance: new memory" in site.run("plan")[1]
+    assert site.run("maintenance", "c1", "off")[0] == 0
+    assert site.journal().operator_facts().maintenance == {}
+
+
+def test_maintenance_can_be_said_while_nova_is_away(site: Site) -> None:
+    site.api.close()
+    status, _, err = site.run("maintenance", "c1", "on", "--reason", "new memory")
+    assert status == 0
+    assert err.startswith("warning: c1 could not be checked")
+
+
+def test_an_acknowledgement_names_who_gave_it(site: Site) -> None:
+    site.with_incident()
+    assert site.run("confirm-off", "c1", "--reason", "pulled the plug", "--who", "ada")[0] == 0
+    assert site.journal().operator_facts().acknowledged == {"c1": "ada: pulled the plug"}
+
+
+def test_once_looks_records_and_ends(site: Site) -> None:
+    site.services[0] = service("c1", "down")
+    status, _, err = site.run("once")
+    assert status == 0
+    assert "cycle.decided seen=3 suspect=0 held=[c1 (no power control is linked" in err
+    assert site.journal().load().hosts["c1"].state is State.HELD
+    assert "last cycle of this controller: " in site.run("status")[1]
+
+
+def test_once_says_why_it_could_not_look(site: Site) -> None:
+    site.api.close()
+    status, _, err = site.run("once")
+    assert status == 1
+    assert "error: cloud scripted does not answer" in err
+
+
+class Watch:
+    """`watch` as a process, followed by its log."""
+
+    def __init__(self, site: Site) -> None:
+        self.process = site.start("watch")
+        self.lines: list[str] = []
+
+    def until(self, words: str) -> str:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+            if words in line:
+                return line
+        raise AssertionError(f"{words!r} was never said:\n{''.join(self.lines)}")
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        _, rest = self.process.communicate(timeout=30)
+        self.lines.append(rest)
+        assert "Traceback" not in "".join(self.lines)
+        assert PASSWORD not in "".join(self.lines)
+        return self.process.returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_daemon_ends_in_order_when_told_to(site: Site, number: signal.Signals) -> None:
+    watch = Watch(site)
+    watch.until("cycle.decided seen=3")
+    assert watch.end(number) == 0
+    assert "watchdog.stopped" in watch.lines[-1]
+    assert site.journal().lease_holder() == ""
+
+
+def test_a_killed_daemon_is_followed_at_once_by_the_next(site: Site) -> None:
+    first = Watch(site)
+    first.until("cycle.decided")
+    first.end(signal.SIGKILL)
+    second = Watch(site)
+    second.until("cycle.decided")
+    assert not any("lease.held_by_another" in line for line in second.lines)
+    second.end()
+
+
+def test_a_second_daemon_stands_by_and_takes_over_at_the_end_of_the_first(site: Site) -> None:
+    first, second = Watch(site), None
+    first.until("cycle.decided")
+    second = Watch(site)
+    second.until("cycle.standby")
+    assert first.end() == 0
+    second.until("cycle.decided")
+    assert second.end() == 0
+
+
+def test_hangup_takes_a_good_configuration_and_keeps_the_old_for_a_bad_one(site: Site) -> None:
+    site.services[0] = service("c1", "down")
+    watch = Watch(site)
+    watch.until("no power control is linked")
+    site.configure(max_down_hosts="lots")
+    watch.process.send_signal(signal.SIGHUP)
+    assert "[node_tracker] max_down_hosts" in watch.until("config.kept reason=")
+    watch.until("no power control is linked")
+    site.configure(max_down_hosts="0")
+    watch.process.send_signal(signal.SIGHUP)
+    watch.until("config.reloaded")
+    watch.until("max_down_hosts is 0")
+    assert watch.end() == 0
+
+
+def test_hangup_does_not_move_the_database(site: Site) -> None:
+    watch = Watch(site)
+    watch.until("cycle.decided")
+    site.config.write_text(site.config.read_text().replace("store.db", "other.db"))
+    watch.process.send_signal(signal.SIGHUP)
+    assert "[database] url" in watch.until("config.kept reason=")
+    assert watch.end() == 0
+
+
+def test_a_nova_that_goes_away_and_comes_back_blinds_the_daemon_meanwhile(site: Site) -> None:
+    watch = Watch(site)
+    watch.until("blind=no")
+    good, site.services = site.services, "garbage"
+    watch.until("blind=\"Nova's answer to os-services")
+    site.services = good
+    watch.until("blind=no")
+    assert watch.end() == 0
+
+
+def test_a_disabled_watchdog_says_so_and_can_be_enabled(site: Site) -> None:
+    site.configure(enabled="False")
+    watch = Watch(site)
+    watch.until("[node_tracker] enabled is False")
+    site.configure()
+    watch.process.send_signal(signal.SIGHUP)
+    watch.until("cycle.decided")
+    assert watch.end() == 0
+
+
+def test_the_log_goes_to_the_configured_file(site: Site) -> None:
+    site.configure(logfile=str(site.folder / "watch.log"))
+    assert site.run("once")[2] == ""
+    assert "cycle.decided" in (site.folder / "watch.log").read_text()
+
+
+def test_a_log_file_that_can_not_be_written_is_named(site: Site) -> None:
+    site.configure(logfile="/does/not/exist.log")
+    status, _, err = site.run("once")
+    assert status == 2
+    assert "[node_tracker] logfile: /does/not/exist.log" in err

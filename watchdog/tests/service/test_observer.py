@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is looked at, and what a look that failed leaves out."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloud_manager.domain.facts import Observation, Server
+from cloud_manager.domain.records import HostRecord, Records, State
+from cloud_manager.errors import CloudUnavailable
+from cloud_manager.service.observer import Observer
+from watchdog.tests.fakes.cloud import FakeCloud
+from watchdog.tests.service.house import House
+
+
+class OnlyLooks(FakeCloud):
+    """Lists hosts; the list of servers fails."""
+
+    def servers_on(self, host: str) -> tuple[Server, ...]:
+        raise CloudUnavailable("nova-api answers 503")
+
+
+def observer(house: House) -> Observer:
+    return Observer(house.cloud, house.journal, house.controls, house.clock)
+
+
+def remembered(state: State) -> Records:
+    return Records({"c1": HostRecord("c1", state, incident=1, job="1-recover-1")})
+
+
+def test_a_nova_that_is_away_is_a_fact_and_what_operators_said_still_counts() -> None:
+    house = House()
+    house.cloud.error = "nova-api does not answer"
+    house.journal.set_maintenance("c1", "new memory", "ada", 1.0)
+    facts = observer(house).observe(Records())
+    assert (facts.error, facts.hosts, facts.maintenance) == (house.cloud.error, {}, {"c1": "new memory"})
+    assert facts.controls["c2"] == ("bmc-c2",)
+
+
+@pytest.mark.parametrize("state", [State.RECOVERING, State.FAILED, State.RECOVERED])
+def test_servers_of_a_host_under_recovery_are_seen(state: State) -> None:
+    house = House()
+    house.cloud.servers["c1"] = (Server("s1", "web", "ACTIVE"),)
+    assert observer(house).observe(remembered(state)).servers == {"c1": (Server("s1", "web", "ACTIVE"),)}
+
+
+def test_servers_that_can_not_be_listed_are_unknown_not_gone() -> None:
+    house = House()
+    house.cloud = OnlyLooks(house.clock, "c1", "c2", "c3")
+    assert observer(house).observe(remembered(State.RECOVERING)).servers == {}
+
+
+@pytest.mark.parametrize(("forced_down", "asked"), [(False, False), (True, True)])
+def test_a_hold_before_anything_was_done_costs_no_requests(forced_down: bool, asked: bool) -> None:
+    house = House()
+    house.cloud.change("c1", observation=Observation.DOWN, forced_down=forced_down)
+    observer(house).observe(remembered(State.HELD))
+    assert ("servers_on c1" in house.cloud.asked) is asked
