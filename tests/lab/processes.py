@@ -125,7 +125,9 @@ def _marks(pid: int) -> tuple[str, str]:
 def _is_dead(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rsplit(b")", 1)[1].split()[0] in (b"Z", b"X")
+            ended = file.read().rsplit(b")", 1)[1].split()[0] in (b"Z", b"X")
+        # The first thread may be a zombie while others still hold the sockets.
+        return ended and len(os.listdir(f"/proc/{pid}/task")) <= 1
     except (OSError, IndexError):
         return True
 

@@ -2,15 +2,11 @@
 """The tarball, built once from a copy of the work tree, and the collection installed from it in an empty place."""
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.packaging.tree import ROOT, run
+from tests.packaging.tree import BIN, ROOT, run
 from tools.dev.collection import copy_work_tree
-
-BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="session")

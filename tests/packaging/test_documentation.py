@@ -6,7 +6,7 @@ import json
 import pytest
 import yaml
 
-from tests.packaging.tree import COLLECTION, ROOT, modules, run
+from tests.packaging.tree import BIN, COLLECTION, ROOT, modules, run
 
 MODULES = modules()
 
@@ -14,7 +14,7 @@ MODULES = modules()
 @pytest.fixture(scope="module")
 def documents():
     """Return what ansible-doc says of every module in the plain checkout."""
-    done = run(["ansible-doc", "--json", *(f"{COLLECTION}.{name}" for name in MODULES)], cwd=ROOT)
+    done = run([BIN / "ansible-doc", "--json", *(f"{COLLECTION}.{name}" for name in MODULES)], cwd=ROOT)
     assert done.returncode == 0, done.stdout
     return json.loads(done.stdout[done.stdout.index("{") :])
 

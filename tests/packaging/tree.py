@@ -3,12 +3,15 @@
 
 import ast
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).parents[2]
+# The programs of the development environment, whatever PATH says.
+BIN = Path(sys.executable).parent
 COLLECTION = "aos.cloud_manager"
 
 

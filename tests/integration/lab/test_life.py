@@ -10,19 +10,20 @@ import pytest
 from tests.lab import network, processes
 from tests.lab.client import Lab
 from tests.lab.errors import LabError
-from tests.lab.plan import Plan
 
 
-@pytest.fixture(scope="module")
-def beside(tmp_path_factory):
-    """A small lab of this module's own, on another slot than the session's."""
-    slot = (Plan.from_environment().slot + 5) % 10
-    patch = pytest.MonkeyPatch()
-    patch.setenv("AOS_LAB_DIR", str(tmp_path_factory.mktemp("beside") / "lab"))
-    lab = Lab(slot)
-    yield lab
-    lab.down()
-    patch.undo()
+def lab_in(folder, slot):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AOS_LAB_DIR", str(folder))
+        return Lab(slot)
+
+
+@pytest.fixture
+def beside(lab, tmp_path):
+    """A lab yet to be made, on another slot than the session's."""
+    beside = lab_in(tmp_path / "lab", (lab.plan.slot + 5) % 10)
+    yield beside
+    beside.down()
 
 
 def remnants(lab):
@@ -31,6 +32,8 @@ def remnants(lab):
     bmcs = subprocess.run(
         ["ss", "-Hlun", f"src 127.0.{20 + plan.slot}.0/24"], capture_output=True, text=True, check=True
     )
+    listed = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
+    interfaces = [line.split()[0] for line in listed.splitlines()]
     return {
         "processes": list(processes.of_lab(str(plan.folder))),
         "namespaces": network.namespaces(plan),
@@ -38,13 +41,8 @@ def remnants(lab):
         "rules": network.nat_rules(plan),
         "folder": plan.folder.exists(),
         "bmcs": bmcs.stdout.splitlines(),
-        "interfaces": [name for name in interfaces() if name.startswith((plan.bridge, f"aos{plan.slot}-"))],
+        "interfaces": [name for name in interfaces if name.startswith((plan.bridge, f"aos{plan.slot}-"))],
     }
-
-
-def interfaces():
-    listed = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
-    return [line.split()[0] for line in listed.splitlines()]
 
 
 def test_a_lab_is_made_with_other_heartbeats_and_down_leaves_nothing(beside):
@@ -72,8 +70,8 @@ def test_a_lab_that_crashed_is_cleaned_up_and_made_anew(beside):
 
 
 @pytest.mark.parametrize("act", [lambda stranger: stranger.up(hosts=1), lambda stranger: stranger.down()])
-def test_a_slot_that_others_use_is_refused_and_theirs_lives_on(beside, lab, act):
+def test_a_slot_that_others_use_is_refused_and_theirs_lives_on(lab, tmp_path, act):
     with pytest.raises(LabError, match="choose another slot"):
-        act(Lab(lab.plan.slot))
+        act(lab_in(tmp_path, lab.plan.slot))
     assert lab.is_up()
     assert len(network.namespaces(lab.plan)) == len(lab.hosts)

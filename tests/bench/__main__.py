@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prints one JSON object; progress goes to standard error."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench import idle, recovery
+from tests.lab.client import Lab
+
+DEFAULT_SLOT = 7
+BEGAN = time.monotonic()
+
+
+def say(text: str) -> None:
+    print(f"{time.monotonic() - BEGAN:7.1f} s  {text}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./dev bench", description="The product beside an ideal client, on the lab.")
+    parser.add_argument("--runs", type=int, default=3, help="of each recovery; medians are printed (default 3)")
+    parser.add_argument("--cycles", type=int, default=60, help="of the idle watchdog (default 60)")
+    parser.add_argument("--only", choices=("recovery", "idle"), help="one part only")
+    arguments = parser.parse_args()
+    lab = Lab(int(os.environ.get("AOS_LAB_SLOT", DEFAULT_SLOT)))
+    figures: dict[str, object] = {"machine": {"cores": os.cpu_count(), "python": platform.python_version()}}
+    try:
+        lab.up(hosts=5)
+        with tempfile.TemporaryDirectory() as folder:
+            if arguments.only != "idle":
+                figures["recovery"] = recovery.compare(lab, Path(folder) / "recovery", arguments.runs, say)
+            if arguments.only != "recovery":
+                counts = (1_000, 10_000)
+                places = [(count, Path(folder) / str(count)) for count in counts]
+                figures["idle"] = [idle.cost(lab, place, count, arguments.cycles, say) for count, place in places]
+    finally:
+        lab.down()
+    print(json.dumps(figures, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
