@@ -56,7 +56,7 @@ options:
     default: 900.0
   override:
     description:
-      - The word of an operator that the hosts are off, instead of a proof, as V(NAME: reason).
+      - "The word of an operator that the hosts are off, instead of a proof, as V(NAME: reason)."
       - It is part of the result.
       - If such a host still runs, its servers run twice and destroy their disks.
     type: str

@@ -26,8 +26,8 @@ STEPS = (
     "compute service is up, enabled",
 )
 # What else such a timeline may say: readings of the power control, and what an interruption adds.
-ALSO = ("reads off", "reads on", "was interrupted, going on", "host is back in service", "host is up", "evacuation: ",
-        "compute service is", "was lost", "will be retried", "2 of 2 looks")  # fmt: skip
+ALSO = ("warning: ", "reads off", "reads on", "was interrupted, going on", "host is back in service", "host is up",
+        "evacuation: ", "compute service is", "was lost", "will be retried", "2 of 2 looks")  # fmt: skip
 BEFORE_RETURN = STEPS.index("heartbeats are back")
 HALFWAY = "halfway through the evacuation"
 VICTIMS = cycle(("compute-01", "compute-02"))

@@ -51,7 +51,7 @@ class Chassis:
         """As if the plug were pulled; returns when nova-compute was seen dead, None if it already was."""
         with self._locked():
             lab, unit = self._compute["lab"], self._compute["unit"]
-            pids = processes.of_unit(lab, unit)
+            pids = processes.settled(lambda: processes.of_unit(lab, unit))
             self._remove("ready")
             if not pids:
                 return None

@@ -106,20 +106,48 @@ def kill_lab(lab: str) -> int:
 def kill(find: Callable[[], list[int]], what: str, timeout: float = 20) -> None:
     """KILL what `find` finds until it finds nothing: a process may have forked in between."""
     deadline = time.monotonic() + timeout
-    while pids := find():
+    while pids := settled(find):
         send(pids, signal.SIGKILL)
         if wait_gone(pids, timeout) and time.monotonic() > deadline:
             raise RuntimeError(f"{what}: processes {pids} survive SIGKILL")
 
 
+def settled(find: Callable[[], list[int]]) -> list[int]:
+    """What `find` finds; asked twice before it is nothing, because a process shows no marks while it executes."""
+    pids = find()
+    if not pids:
+        time.sleep(0.02)
+        pids = find()
+    return pids
+
+
 def _marks(pid: int) -> tuple[str, str]:
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            pairs = file.read().split(b"\0")
-    except OSError:
-        return "", ""
-    found = dict(pair.split(b"=", 1) for pair in pairs if pair.startswith(b"AOS_LAB"))
+    """(lab, unit); waits out the moment in which a process that executes shows no environment."""
+    deadline = time.monotonic() + 1
+    while True:
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                text = file.read()
+        except OSError:
+            return "", ""
+        if text or _has_no_environment(pid) or time.monotonic() > deadline:
+            break
+        time.sleep(0.001)
+    found = dict(pair.split(b"=", 1) for pair in text.split(b"\0") if pair.startswith(b"AOS_LAB"))
     return found.get(LAB_MARK.encode(), b"").decode(), found.get(UNIT_MARK.encode(), b"").decode()
+
+
+def _has_no_environment(pid: int) -> bool:
+    """For good: it is dead, or a kernel thread (a child of process 2), or was given an empty one."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # Behind the name, which may hold spaces: field 3 of proc(5) and those that follow it.
+            fields = file.read().rsplit(b")", 1)[1].split()
+    except (OSError, IndexError):
+        return True
+    state, parent, start, end = fields[0], fields[1], fields[47], fields[48]
+    # While a program is exchanged for another, both addresses are 0.
+    return state in (b"Z", b"X") or parent == b"2" or pid == 2 or start == end != b"0"
 
 
 def _is_dead(pid: int) -> bool:

@@ -43,7 +43,7 @@ def operations(folder):
 
 
 def pids(folder):
-    return [pid for pid, _ in processes.of_lab(str(folder))]
+    return [pid for pid, _name in processes.of_lab(str(folder))]
 
 
 def power(chassis, capsys):
@@ -96,7 +96,7 @@ def test_on_of_a_living_host_starts_nothing(chassis, folder):
     pid = processes.read_pid(f"{folder}/pid")
     answer(chassis, "set", ["power", "1"])
     assert processes.read_pid(f"{folder}/pid") == pid
-    assert [operation for operation, _ in operations(folder)] == ["started", "set"]
+    assert [operation for operation, _arguments in operations(folder)] == ["started", "set"]
 
 
 def test_reset_leaves_another_process(chassis, folder):

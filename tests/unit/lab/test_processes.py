@@ -88,3 +88,26 @@ def test_output_goes_to_the_log_and_the_environment_is_added_to_ours(tmp_path):
     while (tmp_path / "log").read_text() != "blue\noops\n":
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_process_that_shows_no_marks_for_a_moment_is_still_killed(start, tmp_path):
+    pid = start("a", "shy")
+    answers = iter([[], [pid]])
+    processes.kill(lambda: next(answers, []), "shy")
+    assert list(processes.of_lab(f"{tmp_path}/a")) == []
+
+
+def test_a_process_is_seen_alive_from_the_first_moment_whatever_it_executes(start, tmp_path):
+    chain = ["sh", "-c", "exec sh -c 'exec sh -c \"exec sleep 1000\"'"]
+    for number in range(20):
+        unit = f"unit-{number}"
+        start("a", unit, chain)
+        until = time.monotonic() + 0.05
+        while time.monotonic() < until:
+            assert processes.alive(f"{tmp_path}/a", unit, f"{tmp_path}/{unit}.pid")
+
+
+def test_no_kernel_thread_is_waited_for(tmp_path):
+    started = time.monotonic()
+    assert list(processes.of_lab(f"{tmp_path}/none")) == []
+    assert time.monotonic() - started < 2

@@ -37,7 +37,7 @@ def apt(policy, monkeypatch):
 
 def test_daemons_are_kept_from_starting_only_while_packages_are_installed(apt, policy):
     requisites.install_packages(["mariadb-server"])
-    assert [said for _, said in apt()] == ["#!/bin/sh\nexit 101\n"] * 2
+    assert [said for _name, said in apt()] == ["#!/bin/sh\nexit 101\n"] * 2
     assert apt()[1][0][-1] == "mariadb-server"
     assert not policy.exists()
 

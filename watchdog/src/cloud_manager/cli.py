@@ -7,6 +7,7 @@ Exit status: 0 done, 2 what was typed or configured can't be used, 1 something e
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +21,7 @@ GROUPS = (running, plan, status, incidents, operators, power_controls, database)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
+    logging.getLogger().addHandler(logging.NullHandler())  # what libraries log is not what an operator asked for
     try:
         app: App = open_app(args.config_file)
         return int(args.handler(args, app))

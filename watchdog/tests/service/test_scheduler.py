@@ -47,7 +47,8 @@ def test_a_signal_ends_the_ticking_after_the_cycle_that_runs(number: signal.Sign
         ended.append(look)
 
     scheduler, looks = scheduler_of(cycle, interval=60)
-    scheduler.run()
+    with scheduler.signals():
+        scheduler.run()
     assert ended == looks == [1]
 
 
@@ -66,14 +67,16 @@ def test_hangup_reloads_between_two_cycles_and_takes_the_new_interval() -> None:
         return 0.01
 
     scheduler = Scheduler(look, 60, reload)
-    scheduler.run()
+    with scheduler.signals():
+        scheduler.run()
     assert order == ["look", "reload", "look"]
 
 
 def test_signals_mean_again_what_they_meant_before() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    scheduler, _ = scheduler_of(lambda number: scheduler.stop())
-    scheduler.run()
+    scheduler, _ = scheduler_of(lambda number: None)
+    with scheduler.signals():
+        assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before
 
 

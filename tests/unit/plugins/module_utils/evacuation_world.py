@@ -82,7 +82,7 @@ class World:
 
     def run_side_by_side(self, engines: int = 2) -> list[list[Move]]:
         """Several programs on the same hosts, step by step in any order."""
-        made = [self.engine() for _ in range(engines)]
+        made = [self.engine() for _number in range(engines)]
         while not all(plan.finished for plan, _run, _pool in made):
             plan, run, pool = self.chance.choice(made)
             if not plan.finished:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.cloud import CloudRefused, CloudUnavailable
@@ -34,7 +35,7 @@ class Flight:
 class SimulatedNova:
     """The methods of Compute over servers in memory.
 
-    fate: called for each accepted evacuation, returns its kind: done, refused, failed, broken, silent.
+    fate: called for each accepted evacuation, returns its kind: done, refused, failed, spoiled, broken, silent.
     weather: called for each request, returns ok, refused (not sent), deaf (sent, not acted on), mute (acted on,
     answer lost).
     """
@@ -228,7 +229,7 @@ class SimulatedNova:
     def _flight(
         self, kind: str, number: int, server: Server, stopped: bool
     ) -> list[tuple[float, t.Callable[[], None]]]:
-        moving = lambda: self._move_on(number, "pre-migrating", SPARE)  # noqa: E731
+        moving = functools.partial(self._move_on, number, "pre-migrating", SPARE)
         if kind == "done":
             status, vm_state = ("SHUTOFF", "stopped") if stopped else ("ACTIVE", "active")
             return [
@@ -243,7 +244,14 @@ class SimulatedNova:
                 (0.4, lambda: self._move_on(number, "error", None)),
                 (0.5, lambda: self._set(server.id, vm_state="error", status="ERROR", task_state=None)),
             ]
-        if kind == "failed":  # the destination gives up and keeps the server's state
+        if kind == "spoiled":  # the destination gives up in the middle of its work
+            return [
+                (0.4, moving),
+                (0.5, lambda: self._set(server.id, power_state=0)),
+                (0.8, lambda: self._move_on(number, "failed", SPARE)),
+                (0.9, lambda: self._set(server.id, vm_state="error", status="ERROR", task_state=None)),
+            ]
+        if kind == "failed":  # the destination gives up before it has begun, and keeps the server's state
             return [
                 (0.4, moving),
                 (0.8, lambda: self._move_on(number, "failed", SPARE)),

@@ -29,7 +29,7 @@ PRIORITIES = (None, "10", "7", "1", "0", "eleven", "-1")
 CALM = ("ok",)
 ROUGH = ("ok", "ok", "ok", "ok", "refused", "deaf", "mute")
 FAIR = ("done",)
-UNFAIR = ("done", "done", "refused", "failed", "broken", "silent")
+UNFAIR = ("done", "done", "refused", "failed", "spoiled", "broken", "silent")
 
 chances = st.integers(0, 2**32).map(random.Random)
 
@@ -111,7 +111,7 @@ def test_after_the_storm_a_run_brings_home_all_that_nova_has_not_swallowed(world
             world.nova.advance(0.1)
     world.nova.kill_at = None
     make(world, FAIR, CALM)
-    for _ in range(3):
+    for _round in range(3):
         moves = world.run()
     assert faults_of(world.nova, moves) == []
     assert {move.outcome for move in moves} <= {"evacuated", "left"}

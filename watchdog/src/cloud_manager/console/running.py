@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
 
 from cloud_manager.bootstrap import App, set_up_logging
+from cloud_manager.errors import CloudUnavailable
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,9 +27,13 @@ def watch(_args: argparse.Namespace, app: App) -> int:
 
 
 def once(_args: argparse.Namespace, app: App) -> int:
+    """1 where the watchdog was blind: nothing was decided then."""
     set_up_logging(app.config)
     app.say_notices()
-    app.watchdog().once()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # playbooks are ended in order, as after Ctrl-C
+    decision = app.watchdog().once()
+    if decision and decision.blind:
+        raise CloudUnavailable(decision.blind)
     return 0
 
 

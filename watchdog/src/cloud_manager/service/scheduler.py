@@ -40,20 +40,20 @@ class Scheduler:
         self._ticks = schedule.Scheduler()
         self._wake_end, self._signal_end = os.pipe()
         os.set_blocking(self._signal_end, False)
+        self._arrange(interval)
 
     def run(self) -> None:
-        """Look now, then every interval, until SIGTERM, SIGINT or stop()."""
-        with self._signals():
+        """Look now, then every interval, until stop()."""
+        if not self._stopping:
             self.tick()
-            self._arrange(self._interval)
-            while not self._stopping:
-                self._nap(self._until_next())
-                if self._reloading:
-                    self._reloading = False
-                    self._interval = self._reload()
-                    self._arrange(self._interval)
-                if not self._stopping:
-                    self._ticks.run_pending()
+        while not self._stopping:
+            self._nap(self._until_next())
+            if self._reloading:
+                self._reloading = False
+                self._interval = self._reload()
+                self._arrange(self._interval)
+            if not self._stopping:
+                self._ticks.run_pending()
 
     def stop(self) -> None:
         self._stopping = True
@@ -114,7 +114,9 @@ class Scheduler:
             return  # plenty of wakes are waiting already
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def signals(self) -> Iterator[None]:
+        """Within it SIGTERM and SIGINT mean stop(), SIGHUP means reload()."""
+
         def ending(number: int, _frame: FrameType | None) -> None:
             self.stop()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cloud_manager.domain.records import Decision
@@ -50,33 +51,35 @@ class Watchdog:
 
     def watch(self) -> None:
         """Until SIGTERM, SIGINT or stop(). Raises StoreOutdated at the start."""
-        log.info("watchdog.started loop_time=%g", self._parts.loop_time)
-        self._say_enabled()
-        try:
-            self._parts.prepare()
-        except StoreUnavailable as error:
-            log.error("database.away error=%s", error)
-        renewing = threading.Thread(target=self._leadership.keep_renewing, name="lease", daemon=True)
-        renewing.start()
-        try:
-            self._scheduler.run()
-        finally:
-            log.info("watchdog.stopping jobs=%d", len(self.executor.in_hand))
-            self.executor.stop(self._parts.stop_timeout)
-            self._leadership.release()
-            log.info("watchdog.stopped")
+        with self._scheduler.signals():
+            log.info("watchdog.started loop_time=%g", self._parts.loop_time)
+            self._say_enabled()
+            try:
+                self._parts.prepare()
+            except StoreUnavailable as error:
+                log.error("database.away error=%s", error)
+            with self._renewing():
+                self._scheduler.run()
+        log.info("watchdog.stopped")
 
     def once(self) -> Decision | None:
         """One cycle, and the end of what it started. Raises CloudManagerError."""
         self._say_enabled()
-        renewing = threading.Thread(target=self._leadership.keep_renewing, name="lease", daemon=True)
-        renewing.start()
-        try:
+        with self._renewing():
             decision = self.look()
             self.executor.wait()
             self.executor.flush()
             return decision
+
+    @contextmanager
+    def _renewing(self) -> Iterator[None]:
+        """Keep the lease; in the end let the playbooks end, then give it back."""
+        renewing = threading.Thread(target=self._leadership.keep_renewing, name="lease", daemon=True)
+        renewing.start()
+        try:
+            yield
         finally:
+            log.info("watchdog.stopping jobs=%d", len(self.executor.in_hand))
             self.executor.stop(self._parts.stop_timeout)
             self._leadership.release()
 

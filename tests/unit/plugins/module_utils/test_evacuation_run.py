@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole runs on a simulated Nova: what happens when something goes wrong in the middle."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ansible_collections.aos.cloud_manager.plugins.module_utils import evacuation_run
+from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation import Move
+from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.evacuation_world import (
+    QUICK,
+    World,
+    by_name,
+    faults_of,
+)
+from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.simulated_nova import (
+    SPARE,
+    SimulatedNova,
+    a_server,
+)
+
+
+def outcomes(moves: list[Move]) -> dict[str, str]:
+    return {name: move.outcome for name, move in by_name(moves).items()}
+
+
+def test_a_destination_that_refuses_once_is_tried_again_and_ends_well() -> None:
+    nova = SimulatedNova([a_server("on"), a_server("off", "SHUTOFF")])
+    fates = {"on": ["refused", "done"], "off": ["refused", "done"]}
+    nova.fate = lambda server: fates[server].pop(0)
+    moves = World(nova).run()
+    assert faults_of(nova, moves) == []
+    assert outcomes(moves) == {"on": "evacuated", "off": "evacuated"}
+    assert [move.attempts for move in moves] == [2, 2]
+    assert nova.all["off"].status == "SHUTOFF"
+
+
+def test_one_server_that_always_fails_does_not_hold_up_the_others() -> None:
+    nova = SimulatedNova([a_server(name) for name in ("a", "b", "bad", "d")])
+    nova.fate = lambda server: "refused" if server == "bad" else "done"
+    moves = World(nova).run()
+    assert outcomes(moves) == {"a": "evacuated", "b": "evacuated", "bad": "failed", "d": "evacuated"}
+    assert len([one for _at, one in nova.requests if one == "bad"]) == QUICK.retries
+
+
+def test_the_api_may_be_away_for_a_minute_in_the_middle() -> None:
+    nova = SimulatedNova([a_server(str(number)) for number in range(8)])
+    away_from, away_until = nova.now + 1, nova.now + 61
+    nova.weather = lambda _method: "refused" if away_from < nova.now < away_until else "ok"
+    moves = World(nova).run()
+    assert faults_of(nova, moves) == []
+    assert set(outcomes(moves).values()) == {"evacuated"}
+    assert [move.attempts for move in moves] == [1] * 8
+    assert nova.now > away_until
+
+
+def test_an_api_that_stays_away_ends_the_run_with_every_server_accounted_for() -> None:
+    nova = SimulatedNova([a_server(str(number)) for number in range(5)])
+    began = nova.now
+    nova.weather = lambda _method: "refused" if nova.now > began + 1 else "ok"
+    moves = World(nova).run()
+    assert faults_of(nova, moves) == []
+    assert set(outcomes(moves).values()) == {"moving", "failed"}
+    assert nova.now - began < evacuation_run.BLIND_SECONDS + 60
+
+
+def test_a_request_whose_answer_was_lost_is_found_in_nova_and_not_repeated() -> None:
+    nova = SimulatedNova([a_server("web")])
+    nova.weather = lambda method: "mute" if method == "evacuate" else "ok"
+    moves = World(nova).run()
+    assert outcomes(moves) == {"web": "evacuated"}
+    assert len(nova.requests) == 1
+
+
+def test_a_request_that_was_lost_on_the_way_is_repeated() -> None:
+    nova = SimulatedNova([a_server("web")])
+    weather = ["deaf"]
+    nova.weather = lambda method: weather.pop() if method == "evacuate" and weather else "ok"
+    moves = World(nova).run()
+    assert outcomes(moves) == {"web": "evacuated"}
+    assert len(nova.requests) == 1
+
+
+def test_an_evacuation_that_failed_without_nova_saying_so_is_found_out_and_repeated() -> None:
+    nova = SimulatedNova([a_server("web")])
+    fates = ["broken", "done"]
+    nova.fate = lambda _server: fates.pop(0)
+    moves = World(nova).run()
+    assert faults_of(nova, moves) == []
+    assert outcomes(moves) == {"web": "evacuated"}
+    assert "failed in Nova" in by_name(moves)["web"].report()["reason"]
+
+
+def test_a_server_that_is_stopped_after_ends_stopped() -> None:
+    nova = SimulatedNova([a_server("web", "ERROR", power_state=4)])
+    nova.history["web"] = ["evacuate", "stop", "create"]
+    nova.before["web"] = a_server("web", "SHUTOFF")
+    nova.max_microversion = (2, 90)
+    moves = World(nova).run()
+    assert faults_of(nova, moves) == []
+    assert (nova.all["web"].host, nova.all["web"].status) == (SPARE, "SHUTOFF")
+
+
+def test_a_request_that_died_between_task_and_record_is_repeated_after_a_while() -> None:
+    nova = SimulatedNova([a_server("web", task_state="rebuilding")])
+    began = nova.now
+    moves = World(nova).run()
+    assert outcomes(moves) == {"web": "evacuated"}
+    assert nova.requests[0][0] >= began + QUICK.settle
+
+
+def test_a_server_deleted_in_the_middle_is_left() -> None:
+    nova = SimulatedNova([a_server("web")])
+    nova.weather = lambda method: nova.all.clear() or "ok" if method == "evacuations" and nova.requests else "ok"  # type: ignore[func-returns-value]
+    assert outcomes(World(nova).run()) == {"web": "left"}
+
+
+def test_no_more_than_the_bound_are_in_flight_and_all_places_are_used() -> None:
+    nova = SimulatedNova([a_server(str(number)) for number in range(12)])
+    nova.limit = 4
+    seen: list[int] = []
+    nova.fate = lambda _server: seen.append(len(nova.in_flight())) or "done"  # type: ignore[func-returns-value]
+    moves = World(nova, dataclasses.replace(QUICK, parallel=4)).run()
+    assert faults_of(nova, moves) == []
+    assert max(seen) == 4
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_a_look_is_one_list_whatever_the_number_of_servers(count: int) -> None:
+    nova = SimulatedNova([a_server(str(number)) for number in range(count)])
+    calls: list[str] = []
+    nova.call_seconds = 0.0
+    nova.weather = lambda method: calls.append(method) or "ok"  # type: ignore[func-returns-value]
+    World(nova, dataclasses.replace(QUICK, parallel=1000)).run()
+    # one reading before the request and one when the evacuation has ended, or two where Nova was between two states
+    assert calls.count("server") <= 3 * count
+    assert calls.count("evacuations") < 100
+
+
+def test_the_report_gives_every_time_in_order() -> None:
+    nova = SimulatedNova([a_server("web")])
+    (move,) = World(nova).run()
+    report = move.report()
+    assert report["requested_at"] <= report["accepted_at"] < report["finished_at"]
+    assert report["migration_id"] == 1
