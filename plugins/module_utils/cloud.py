@@ -197,14 +197,32 @@ def configuration_remedy(name: str | None, error: Exception) -> str:
     place = os.environ.get("OS_CLIENT_CONFIG_FILE")
     if place and not os.path.exists(place):
         return f"OS_CLIENT_CONFIG_FILE names {place}, which does not exist; correct the path or unset the variable"
+    for file in [place] if place else openstack.config.loader.CONFIG_FILES:
+        defect = why_unreadable(file)
+        if defect:
+            return f"{file} cannot be read: {defect}; correct it"
     where = place or "clouds.yaml in the current folder, ~/.config/openstack or /etc/openstack"
-    if isinstance(error, yaml.YAMLError):
-        return f"clouds.yaml cannot be read as YAML ({cause}); correct {where}"
     if name and "not found" in cause:
         return f"cloud {name} is in no clouds.yaml; add it to {where}, or name another cloud"
     if name:
         return f"cloud {name} cannot be used: {cause}; correct its entry in {where}"
     return f"no cloud is configured: {cause}; name one by the option cloud or OS_CLOUD, or set the OS_* variables"
+
+
+def why_unreadable(file: str) -> str:
+    """Why an existing clouds.yaml cannot be used, which openstacksdk passes over; empty if it can."""
+    if not os.path.exists(file):
+        return ""
+    try:
+        with open(file, encoding="utf-8") as opened:
+            yaml.safe_load(opened)
+    except yaml.YAMLError as error:
+        # only the place: the text itself may hold a password
+        mark = getattr(error, "problem_mark", None)
+        return f"it is not YAML (line {mark.line + 1})" if mark else "it is not YAML"
+    except (OSError, UnicodeDecodeError) as error:
+        return getattr(error, "strerror", None) or "it is not text"
+    return ""
 
 
 def translated(error: Exception, what: str, name: str) -> AosError:

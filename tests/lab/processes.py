@@ -123,31 +123,33 @@ def settled(find: Callable[[], list[int]]) -> list[int]:
 
 def _marks(pid: int) -> tuple[str, str]:
     """(lab, unit); waits out the moment in which a process that executes shows no environment."""
-    deadline = time.monotonic() + 1
+    start = time.monotonic()
     while True:
         try:
             with open(f"/proc/{pid}/environ", "rb") as file:
                 text = file.read()
         except OSError:
             return "", ""
-        if text or _has_no_environment(pid) or time.monotonic() > deadline:
+        if text or time.monotonic() - start > _patience(pid):
             break
         time.sleep(0.001)
     found = dict(pair.split(b"=", 1) for pair in text.split(b"\0") if pair.startswith(b"AOS_LAB"))
     return found.get(LAB_MARK.encode(), b"").decode(), found.get(UNIT_MARK.encode(), b"").decode()
 
 
-def _has_no_environment(pid: int) -> bool:
-    """For good: it is dead, or a kernel thread (a child of process 2), or was given an empty one."""
+def _patience(pid: int) -> float:
+    """Seconds to wait for an environment: none for the dead and for kernel threads (children of process 2)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # Behind the name, which may hold spaces: field 3 of proc(5) and those that follow it.
             fields = file.read().rsplit(b")", 1)[1].split()
     except (OSError, IndexError):
-        return True
-    state, parent, start, end = fields[0], fields[1], fields[47], fields[48]
-    # While a program is exchanged for another, both addresses are 0.
-    return state in (b"Z", b"X") or parent == b"2" or pid == 2 or start == end != b"0"
+        return 0
+    state, parent, env_start, env_end = fields[0], fields[1], fields[47], fields[48]
+    if state in (b"Z", b"X") or parent == b"2" or pid == 2:
+        return 0
+    # Given an empty one, most likely: so it also looks for an instant while one program replaces another.
+    return 0.1 if env_start == env_end != b"0" else 1.0
 
 
 def _is_dead(pid: int) -> bool:

@@ -136,8 +136,10 @@ def test_nothing_secret_stays_and_the_jobs_folder_is_gone(stage: Stage, monkeypa
     kept = stage.files()
     assert any(path.name == "stdout" for path in kept)
     assert any(path.parent.name == "job_events" for path in kept)
+    assert not any(path.name == "command" for path in kept), "it repeats the environment"
     for path in kept:
         text = path.read_text(errors="replace")
+        assert "invocation" not in text, path
         for secret in ("tr0ub", "of-the-daemon", "in-the-file"):
             assert secret not in text, path
     assert not list(stage.run_dir.rglob("inventory.yml"))

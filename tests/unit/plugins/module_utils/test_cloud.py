@@ -42,23 +42,24 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[s
 
 
 class Identity(http.server.BaseHTTPRequestHandler):
-    """A keystone that answers every request with one status."""
+    """A keystone that tells its version and answers every login with one status."""
 
     status = 401
 
     def do_GET(self) -> None:
-        self._answer()
+        version = {"id": "v3.14", "status": "stable", "links": [{"rel": "self", "href": "/v3/"}]}
+        self._answer(200 if self.status == 401 else self.status, {"version": version})
 
     def do_POST(self) -> None:
-        self._answer()
+        self._answer(self.status, {"error": {"message": "no", "code": self.status, "title": "no"}})
 
-    def _answer(self) -> None:
-        self.send_response(self.status)
+    def _answer(self, status: int, body: dict[str, t.Any]) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
-        self.wfile.write(json.dumps({"error": {"message": "no", "code": self.status, "title": "no"}}).encode())
+        self.wfile.write(json.dumps(body).encode())
 
-    def log_message(self, format: str, *arguments: t.Any) -> None:
+    def log_message(self, *arguments: t.Any) -> None:
         pass
 
 
@@ -92,10 +93,11 @@ def test_a_configuration_file_that_does_not_exist_is_named(monkeypatch: pytest.M
 
 def test_a_configuration_file_that_is_not_yaml_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "clouds.yaml"
-    place.write_text("clouds: [")
+    place.write_text(f"clouds:\n  example: {{auth: {{password: {PASSWORD}")
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(place))
-    with pytest.raises(AosError, match=r"cannot be read as YAML"):
+    with pytest.raises(AosError, match=r"clouds\.yaml cannot be read: it is not YAML \(line 2\)") as raised:
         connect(PARAMS, "2.79")
+    assert PASSWORD not in str(raised.value)
 
 
 def test_no_configuration_at_all_says_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

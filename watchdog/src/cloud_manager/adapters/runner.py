@@ -71,7 +71,7 @@ class AnsiblePlaybooks:
     def run(
         self, action: Action, controls: Sequence[PowerLink], listener: JobListener, cancelled: Callable[[], bool]
     ) -> None:
-        job = _Job(action, listener, self._clock, self._options.timeout, cancelled, self._kill)
+        job = _Job(action, listener, self._clock, self._options.timeout, cancelled)
         self._running.add(action.key)
         try:
             with self._folders.job(action.key) as files:
@@ -188,7 +188,6 @@ class _Job:
         clock: Clock,
         timeout: float,
         cancelled: Callable[[], bool],
-        kill: Callable[[str], None],
     ) -> None:
         self.action = action
         self.report = JobReport(action)
@@ -199,7 +198,6 @@ class _Job:
         self._timeout = timeout
         self._deadline = clock.monotonic() + timeout
         self._cancelled = cancelled
-        self._kill = kill
 
     def event(self, event: dict[str, Any]) -> bool:
         """True: ansible-runner keeps the event in the artifacts, without the arguments of modules."""
@@ -222,7 +220,6 @@ class _Job:
             self.ended_by = f"the playbook took longer than [executor] playbook_timeout, {self._timeout:g} s"
         else:
             return False
-        self._kill(self.action.key)
         return True
 
 
