@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.dev import check
+from tools.dev.__main__ import main
 from tools.dev.steps import STEPS
 
 ROOT = Path(__file__).parents[2]
@@ -45,3 +47,11 @@ def test_a_program_of_its_own_gets_all_its_arguments():
     done = dev("unit", "--version")
     assert done.returncode == 0
     assert done.stdout.startswith("pytest ")
+
+
+def test_the_bare_test_command_runs_every_step_in_order(monkeypatch):
+    run = []
+    monkeypatch.setattr(check, "run", lambda chosen: run.extend(chosen) or 0)
+    monkeypatch.chdir(ROOT)
+    assert main(["test"]) == 0
+    assert run == list(STEPS)

@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=purpose, add_help=False)
     names = [step.name for step in steps.STEPS]
     test = commands.add_parser("test", help=f"everything, or some of: {' '.join(names)}")
-    test.add_argument("steps", nargs="*", choices=names, default=names, metavar="STEP", help=" | ".join(names))
+    test.add_argument("steps", nargs="*", choices=names, metavar="STEP", help=" | ".join(names))
     commands.add_parser("lint", help="the first step of test alone")
     commands.add_parser("docs", help="draw again what is drawn from the code")
     commands.add_parser("help", help="this text")
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     chosen = top.parse_args(arguments or ["help"])
     match chosen.command:
         case "test":
-            return check.run(steps.chosen(chosen.steps))
+            return check.run(steps.chosen(chosen.steps or [step.name for step in steps.STEPS]))
         case "lint":
             return check.run(steps.chosen(["lint"]))
         case "docs":
