@@ -11,6 +11,7 @@ Pure: no I/O, no clock. Two copies of a server that write to one disk destroy it
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import typing as t
 
@@ -107,8 +108,9 @@ def is_off_reading(power: dict[str, t.Any]) -> bool:
 
 
 def number(value: t.Any) -> float | None:
-    """A number that may have passed through a template, or None."""
+    """A finite number that may have passed through a template, or None."""
     try:
-        return float(value)
+        found = float(value)
     except (TypeError, ValueError):
         return None
+    return found if math.isfinite(found) else None

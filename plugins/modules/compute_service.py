@@ -40,6 +40,12 @@ options:
       - Why the service is disabled, 1 to 255 characters. Needs O(state=disabled).
       - Without it, a reason that is there already is kept.
     type: str
+  keep_reason:
+    description:
+      - Leave the reason of a service that is disabled already, unless this collection disabled it.
+      - So what an operator disabled stays recognisable as that.
+    type: bool
+    default: false
   forced_down:
     description:
       - Whether Nova takes the service for down, whatever it reports.
@@ -74,6 +80,7 @@ EXAMPLES = r"""
     host: compute-01.example.org
     state: disabled
     reason: "aos-cloud-manager: incident 12: powered off, servers evacuated"
+    keep_reason: true
     forced_down: true
 
 - name: Give a host back that this collection had disabled, and no other
@@ -146,6 +153,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "host": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["enabled", "disabled"]},
     "reason": {"type": "str"},
+    "keep_reason": {"type": "bool", "default": False},
     "forced_down": {"type": "bool"},
     "only_ours": {"type": "bool", "default": False},
     "microversion": {"type": "str", "default": "2.79"},
@@ -168,6 +176,8 @@ def changes_to(service: Service, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """The fields of the request that makes service what params ask for; empty if it is."""
     changes: dict[str, t.Any] = {}
     state, reason = params["state"], params["reason"]
+    if params["keep_reason"] and service.status == "disabled" and not service.is_ours:
+        reason = None
     if state and (service.status != state or (reason and service.disabled_reason != reason)):
         changes["status"] = state
         if reason:

@@ -10,6 +10,7 @@ import pytest
 from tests.lab import network, processes
 from tests.lab.client import Lab
 from tests.lab.errors import LabError
+from tests.lab.plan import SLOTS
 
 
 def lab_in(folder, slot):
@@ -18,10 +19,18 @@ def lab_in(folder, slot):
         return Lab(slot)
 
 
+def free_slot(folder, lab):
+    """One that no lab uses, whoever made it: every lab has a bridge."""
+    for slot in SLOTS:
+        if slot != lab.plan.slot and not network.bridge_exists(lab_in(folder, slot).plan):
+            return slot
+    raise AssertionError("all slots are in use: take a lab down")
+
+
 @pytest.fixture
 def beside(lab, tmp_path):
     """A lab yet to be made, on another slot than the session's."""
-    beside = lab_in(tmp_path / "lab", (lab.plan.slot + 5) % 10)
+    beside = lab_in(tmp_path / "lab", free_slot(tmp_path, lab))
     yield beside
     beside.down()
 

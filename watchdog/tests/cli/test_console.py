@@ -112,7 +112,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def test_a_good_configuration_is_called_usable(site: Site) -> None:
     status, out, _ = site.run("check-config")
     assert status == 0
-    assert "configuration is usable" in out
+    assert "the configuration is valid" in out
     assert "cloud: scripted" in out
 
 

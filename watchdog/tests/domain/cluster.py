@@ -43,6 +43,10 @@ class Cluster:
         self._hosts[name] = replace(self._hosts[name], **changes)
         return self
 
+    def add(self, name: str, **fields: Any) -> Cluster:
+        self._hosts[name] = ComputeHost(name, UP, **fields)
+        return self
+
     def down(self, *names: str, age: float = 60.0, **changes: Any) -> Cluster:
         for name in names:
             self.host(name, observation=DOWN, heartbeat_at=NOW - age, **changes)

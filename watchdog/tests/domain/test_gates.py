@@ -158,6 +158,30 @@ def test_an_operators_word_replaces_the_power_control():
     assert action.override == "alice: I pulled the plug"
 
 
+def test_the_word_counts_where_the_control_did_not_confirm():
+    facts = a_cluster().down("c1").but(acknowledged={"c1": "alice: I pulled the plug"}).facts()
+    failed_fence = c1(State.HELD, downs=2, fence=reading(Fence.UNKNOWN), retry_at=NOW + 20)
+    (action,) = decide(facts, failed_fence, POLICY).actions
+    assert isinstance(action, Recover)
+    assert action.override == "alice: I pulled the plug"
+
+
+def test_a_control_that_may_work_is_asked_whatever_was_said():
+    facts = a_cluster().down("c1").but(acknowledged={"c1": "alice: I pulled the plug"}).facts()
+    (action,) = decide(facts, NOTHING, POLICY).actions
+    assert isinstance(action, Recover)
+    assert action.override == ""
+
+
+def test_two_late_peers_of_many_are_blindness_enough():
+    cluster = a_cluster().down("c1", age=61)
+    for n in range(4, 12):
+        cluster.add(f"c{n}", heartbeat_at=NOW - (58 if n < 6 else 1))
+    decision = decide(cluster.facts(), NOTHING, POLICY)
+    assert "stopped together with c1's" in decision.blind
+    assert not decision.actions
+
+
 def test_without_required_fencing_and_without_control_the_override_names_the_configuration():
     facts = a_cluster().down("c1").but(controls={}).facts()
     (action,) = decide(facts, NOTHING, replace(POLICY, fencing_required=False)).actions

@@ -16,6 +16,7 @@ from cloud_manager.domain.records import State
 
 from .world import World
 
+# c5 is never touched
 HOST = st.sampled_from(["c1", "c2", "c3", "c4"])
 EVENTS = st.one_of(
     st.tuples(st.just("cycle"), st.integers(1, 4)),
@@ -107,7 +108,7 @@ def safe(events: list[tuple[str, object]], policy: Policy) -> World:
 
 def nothing_forgotten(events: list[tuple[str, object]], policy: Policy) -> None:
     world = safe(events, policy)
-    world.policy = replace(policy, max_down_hosts=4, allow_evacuate_host=True, recover_disabled_hosts=False)
+    world.policy = replace(policy, max_down_hosts=5, allow_evacuate_host=True, recover_disabled_hosts=False)
     world.settle()
     assert set().union(*(one.servers for one in world.hosts.values())) == world.all_servers
     for one in world.hosts.values():
@@ -123,7 +124,7 @@ def nothing_forgotten(events: list[tuple[str, object]], policy: Policy) -> None:
             assert (record.state, record.reason != "") == (State.HELD, True), "a held host says why"
 
 
-CASES = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CASES = settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @CASES

@@ -37,7 +37,7 @@ class SimulatedNova:
 
     fate: called for each accepted evacuation, returns its kind: done, refused, failed, spoiled, broken, silent.
     weather: called for each request, returns ok, refused (not sent), deaf (sent, not acted on), mute (acted on,
-    answer lost).
+    answer lost), late (an evacuation that is begun with long after the caller stopped waiting).
     """
 
     def __init__(self, servers: t.Iterable[Server], dead: t.Iterable[str] = (DEAD,)) -> None:
@@ -128,7 +128,12 @@ class SimulatedNova:
         return [{"event": "conductor_rebuild", "finish_time": "x", "result": result}] if result else []
 
     def evacuate(self, server_id: str, microversion: str | None = None) -> None:
-        mute = self._call("evacuate", 0)
+        try:
+            mute = self._call("evacuate", 0)
+        except CloudUnavailable as error:
+            if "in time" in str(error):
+                self._stages.append((self.now + 5.0, 0, lambda: self._take_off(self.all[server_id], stops=False)))
+            raise
         server = self.all.get(server_id)
         if server is None:
             raise CloudRefused("gone", 404, "gone")
@@ -193,6 +198,8 @@ class SimulatedNova:
         weather = self.weather(method) if patience == 0 else "ok"
         if weather == "refused":
             raise CloudUnavailable("no connection", sent=False)
+        if weather == "late":
+            raise CloudUnavailable("no answer in time", sent=True)
         if weather == "deaf" or (weather == "mute" and method not in ("evacuate", "reset_state")):
             raise CloudUnavailable("no answer", sent=True)
         return weather == "mute"

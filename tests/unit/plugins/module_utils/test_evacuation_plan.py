@@ -195,7 +195,7 @@ def test_a_server_that_was_moved_before_keeps_its_group_begun() -> None:
 
 def test_two_evacuations_of_one_server_are_warned_of() -> None:
     plan = EvacuationPlan(SETTINGS, [a_server("a")], NOW)
-    for _ in range(2):
+    for _look in range(2):
         plan.looked([a_flight(1, "a"), a_flight(2, "a")], NOW)
     assert len(plan.warnings) == 1
     assert "two programs" in plan.warnings[0]

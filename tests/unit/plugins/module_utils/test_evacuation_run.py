@@ -74,6 +74,17 @@ def test_a_request_whose_answer_was_lost_is_found_in_nova_and_not_repeated() -> 
     assert len(nova.requests) == 1
 
 
+def test_a_request_that_nova_begins_with_late_is_not_repeated_meanwhile() -> None:
+    nova = SimulatedNova([a_server("web")])
+    weather = ["late"]
+    nova.weather = lambda method: weather.pop() if method == "evacuate" and weather else "ok"
+    nova.seconds = 8.0
+    moves = World(nova, dataclasses.replace(QUICK, polls=30)).run()
+    assert faults_of(nova, moves) == []
+    assert outcomes(moves) == {"web": "evacuated"}
+    assert len(nova.migrations) == 1
+
+
 def test_a_request_that_was_lost_on_the_way_is_repeated() -> None:
     nova = SimulatedNova([a_server("web")])
     weather = ["deaf"]

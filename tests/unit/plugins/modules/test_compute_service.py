@@ -81,6 +81,17 @@ def test_a_reason_that_is_there_is_kept_when_none_is_given(run: Run) -> None:
     assert not run(compute_service, [listed(**OURS)], host="c1", state="disabled")["changed"]
 
 
+def test_the_reason_of_somebody_else_can_be_kept(run: Run) -> None:
+    options = {"host": "c1", "state": "disabled", "reason": MARK, "forced_down": True, "keep_reason": True}
+    steps = [listed(status="disabled", disabled_reason="fan"), put({"forced_down": True})]
+    assert run(compute_service, steps, **options)["changed"]
+    body = {"status": "disabled", "disabled_reason": MARK, "forced_down": True}
+    assert run(compute_service, [listed(), put(body, **OURS)], **options)["changed"]
+    body = {"status": "disabled", "disabled_reason": MARK}
+    older = OURS | {"disabled_reason": "aos-cloud-manager: incident 0"}
+    assert run(compute_service, [listed(**older), put(body, **OURS)], **options)["changed"]
+
+
 def test_another_reason_replaces_the_old_one(run: Run) -> None:
     body = {"status": "disabled", "disabled_reason": "fan"}
     steps = [listed(**OURS), put(body, status="disabled", disabled_reason="fan")]

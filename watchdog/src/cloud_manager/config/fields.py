@@ -110,12 +110,12 @@ class Names(types.List):
 
 
 class Microversion(types.String):
-    """Nova before 2.53 can't force a host down by its id; from 2.95 on it leaves evacuated servers stopped."""
+    """Below 2.69 Nova hides the hosts of a cell that is down; from 2.95 on it leaves evacuated servers stopped."""
 
     def __call__(self, value: Any) -> str:
         text = str(value).strip()
-        if not re.fullmatch(r"2\.(5[3-9]|[6-8][0-9]|9[0-4])", text):
-            raise ValueError("write a microversion from 2.53 to 2.94")
+        if not re.fullmatch(r"2\.(69|[78][0-9]|9[0-4])", text):
+            raise ValueError("write a microversion from 2.69 to 2.94")
         return text
 
 

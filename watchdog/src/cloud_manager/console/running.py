@@ -38,12 +38,12 @@ def once(_args: argparse.Namespace, app: App) -> int:
 
 
 def check_config(_args: argparse.Namespace, app: App) -> int:
-    """What is wrong with the files, their reading has said already; here: what they name must be usable."""
+    """What is wrong with the files, their reading has said already; whether what they name answers, `plan` shows."""
     for notice in app.config.notices:
         print(f"notice: {notice}")
     label = app.access.label
     print(f"read: {', '.join(app.config.files) or 'no file, all parameters have their defaults'}")
     print(f"database: {app.database.name}")
     print(f"cloud: {label}")
-    print("configuration is usable")
+    print("the configuration is valid; `aos-cloud-manager plan` tries what it names")
     return 0

@@ -59,8 +59,11 @@ def _worth_a_look(facts: Facts, records: Records) -> list[str]:
 
 
 def count(record: HostRecord, host: ComputeHost | None, sight: Sight, facts: Facts, policy: Policy) -> HostRecord:
-    """Move the counters by this look. They stop at the number that decides, so that a steady state stays unchanged."""
-    if host is None or host.observation is Observation.UNKNOWN or sight.blind:
+    """Move the counters by this look. They stop at the number that decides, so that a steady state stays unchanged.
+
+    A blind look counts neither UP nor DOWN. That a heartbeat moved it shows all the same.
+    """
+    if host is None or host.observation is Observation.UNKNOWN:
         return record
     job = facts.jobs.get(record.job)
     settled = job is None or job.status.ended
@@ -72,16 +75,25 @@ def count(record: HostRecord, host: ComputeHost | None, sight: Sight, facts: Fac
         and host.heartbeat_at > record.heartbeat_at
     )
     up = host.observation is Observation.UP
+    beats = min(record.beats + 1, policy.mutex_up) if moved else 0 if silent(host, facts, policy) else record.beats
+    record = replace(record, beats=beats, heartbeat_at=None if up else host.heartbeat_at)
+    if sight.blind:
+        return record
     downs = record.downs if sight.settling else min(record.downs + 1, max(policy.mutex, 2))
     return replace(
         record,
         ups=min(record.ups + 1, policy.mutex_up) if up else 0,
         downs=0 if up else downs,
-        beats=min(record.beats + moved, policy.mutex_up),
-        heartbeat_at=host.heartbeat_at if not up else None,
         forced_down_by_us=record.forced_down_by_us and (host.forced_down or not settled),
         disabled_by_us=record.disabled_by_us and (not host.enabled or not settled),
     )
+
+
+def silent(host: ComputeHost, facts: Facts, policy: Policy) -> bool:
+    """No heartbeat for so long that those of before say nothing any more."""
+    if host.heartbeat_at is None or facts.nova_now is None:
+        return False
+    return facts.nova_now - host.heartbeat_at >= policy.settle_seconds
 
 
 def advance(view: View, next_incident: int) -> tuple[HostRecord, Action | None, Step | None]:

@@ -85,9 +85,18 @@ def not_confirmed(reading: PowerReading) -> str:
     return f"power control {reading.control} did not confirm power-off ({reading.result}): {reading.message}"
 
 
+def vouched(view: View) -> str:
+    """An operator's word that the host is off, "who: why". It counts where no power control can give a better answer:
+    none is linked, or the last attempt did not confirm. A control that works is asked, whatever was said.
+    """
+    if view.facts.controls.get(view.name) and view.record.fence is None:
+        return ""
+    return view.facts.acknowledged.get(view.name, "")
+
+
 def power_off_provable(view: View) -> Verdict:
     """7. Power-off can be confirmed, or an operator says that the host is off."""
-    if view.name in view.facts.acknowledged:
+    if vouched(view):
         return PASS
     if not view.facts.controls.get(view.name):
         if not view.policy.fencing_required:
@@ -111,7 +120,7 @@ GATES: tuple[Gate, ...] = (
 )
 
 # Gates that hold whatever the power control says: behind them not even a reading is wanted.
-BEFORE_READING: tuple[Gate, ...] = (planned, operators_act, few_enough_down, evacuation_allowed)
+BEFORE_READING: tuple[Gate, ...] = (planned, operators_act, observer_sees, few_enough_down, evacuation_allowed)
 
 
 def first_hold(view: View, gates: tuple[Gate, ...]) -> Hold | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from cloud_manager.domain.actions import Action, ReadPower, Recover, Return
 from cloud_manager.domain.facts import JobStatus, Observation
-from cloud_manager.domain.gates import BEFORE_READING, GATES, first_hold, not_confirmed
+from cloud_manager.domain.gates import BEFORE_READING, GATES, first_hold, not_confirmed, vouched
 from cloud_manager.domain.records import HostRecord, State
 from cloud_manager.domain.view import View
 
@@ -43,6 +43,11 @@ def in_maintenance(view: View) -> bool:
 
 def maintenance_over(view: View) -> bool:
     return not in_maintenance(view)
+
+
+def maintenance_over_within_incident(view: View) -> bool:
+    """What was done to the host before must not be forgotten."""
+    return maintenance_over(view) and view.record.incident is not None
 
 
 def always(_view: View) -> bool:
@@ -82,6 +87,19 @@ def is_up(view: View) -> bool:
     return view.host is not None and view.host.observation is Observation.UP and view.record.ups >= view.policy.mutex_up
 
 
+def reports_again(view: View) -> bool:
+    """Forced down by us, and yet Nova noted something of it a short while ago: perhaps its heartbeat."""
+    host, nova_now = view.host, view.facts.nova_now
+    if not view.forced_by_us or host is None or host.heartbeat_at is None or nova_now is None:
+        return False
+    return view.record.beats > 0 or nova_now - host.heartbeat_at < view.policy.settle_seconds
+
+
+def retry_possible(view: View) -> bool:
+    """Down, and not on its way back: what boots again is not powered off."""
+    return is_down(view) and view.record.beats == 0
+
+
 def suspicious(view: View) -> bool:
     return is_down(view) and view.record.downs > 0
 
@@ -89,12 +107,11 @@ def suspicious(view: View) -> bool:
 def failed(view: View) -> bool:
     """Down often enough, or down and without power.
 
-    A host that is forced down looks down by definition: a second look is needed to see whether its heartbeat moves.
+    A host that we forced down looks down by definition: there its heartbeat must be old as well.
     """
-    if not suspicious(view) or view.host is None:
+    if not suspicious(view) or reports_again(view):
         return False
-    needed = max(view.policy.mutex, 2) if view.host.forced_down else view.policy.mutex
-    return view.record.downs >= needed or view.reads_off
+    return view.record.downs >= view.policy.mutex or view.reads_off
 
 
 def held(view: View) -> bool:
@@ -161,8 +178,8 @@ def recover(view: View, record: HostRecord) -> tuple[HostRecord, Action | None]:
     """Ownership of what will be switched is recorded before it is switched."""
     assert view.host is not None, "a row that recovers has seen the host down"
     record, incident, key = _next_job(record, "recover")
-    override = view.facts.acknowledged.get(view.name, "")
-    if not override and not view.facts.controls.get(view.name):
+    override = vouched(view)
+    if not override and not view.facts.controls.get(view.name) and not view.policy.fencing_required:
         override = "configuration: [fencing] required is False and no power control is linked"
     disable = view.host.enabled or view.host.marked
     record = replace(
@@ -214,19 +231,6 @@ def settle(view: View, record: HostRecord) -> HostRecord:
     return replace(record, failures=0, retry_at=None, fence=None, beats=0, accounted=record.accounted | left)
 
 
-def start_over(_view: View, record: HostRecord) -> HostRecord:
-    """A new failure within the incident: nothing known of the first one counts for it."""
-    return HostRecord(
-        record.name,
-        record.state,
-        record.since,
-        downs=1,
-        heartbeat_at=record.heartbeat_at,
-        incident=record.incident,
-        attempt=record.attempt,
-    )
-
-
 S = State
 IDLE = (S.HEALTHY, S.SUSPECT, S.HELD)
 OPEN = (S.SUSPECT, S.HELD, S.RECOVERING, S.RECOVERED, S.FAILED, S.RETURNING)
@@ -237,6 +241,7 @@ RULES: tuple[Rule, ...] = (
     Rule(OPEN, removed, S.HEALTHY, "Nova no longer lists the host; incident closed"),
     # maintenance
     Rule(IDLE, in_maintenance, S.MAINTENANCE, "in maintenance: {maintenance}"),
+    Rule((S.MAINTENANCE,), maintenance_over_within_incident, S.HELD, "maintenance is over, looking again"),
     Rule((S.MAINTENANCE,), maintenance_over, S.HEALTHY, "maintenance is over"),
     Rule((S.MAINTENANCE,), always, None),
     # recovery: what its playbook reports is a hint, what Nova shows decides
@@ -261,9 +266,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         (S.RETURNING, S.RECOVERED),
         forced_down_cleared,
-        S.SUSPECT,
-        "forced_down is cleared and the host is down",
-        effect=start_over,
+        S.HEALTHY,
+        "forced_down is cleared and the host is down: that is a new incident",
     ),
     Rule((S.RETURNING,), servers_remain, S.FAILED, "return failed, servers remain: {message}", effect=fail_return),
     Rule((S.RETURNING,), always, S.RECOVERED, "return did not succeed, will be retried: {message}", effect=fail_return),
@@ -279,7 +283,7 @@ RULES: tuple[Rule, ...] = (
     Rule((S.RECOVERED,), servers_remain, S.FAILED, "{remaining} servers remain on the host", effect=fail),
     Rule((S.FAILED,), retry_wait, None),
     Rule((S.FAILED,), held, S.HELD, "{hold}"),
-    Rule((S.FAILED,), is_down, S.RECOVERING, "retrying, {remaining} servers remain", act=recover),
+    Rule((S.FAILED,), retry_possible, S.RECOVERING, "retrying, {remaining} servers remain", act=recover),
     # detection
     Rule(IDLE, failed_and_held, S.HELD, "{hold}"),
     Rule(IDLE, failed, S.RECOVERING, "down: powering off, then evacuating", act=recover),

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median
 
 from cloud_manager.domain.facts import ComputeHost, Facts, Fence, JobFact, Observation, Power, PowerReading, Server
 from cloud_manager.domain.policy import Policy
@@ -34,9 +33,11 @@ def blindness(facts: Facts) -> str:
     ]
     if facts.nova_now is None or not ages:
         return "Nova shows no heartbeat times to compare"
-    typical = median(ages)
     for host in down:
-        if host.heartbeat_at is not None and 2 * typical > facts.nova_now - host.heartbeat_at:
+        if host.heartbeat_at is None:
+            continue
+        late = sum(2 * age > facts.nova_now - host.heartbeat_at for age in ages)
+        if late > 1 or 2 * late >= len(ages):
             return f"the heartbeats of the other hosts stopped together with {host.name}'s"
     return ""
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cloud_manager.errors import StoreUnavailable
+from cloud_manager.errors import CloudManagerError, StoreUnavailable
 from cloud_manager.ports import Clock, Journal, Lease
 
 log = logging.getLogger(__name__)
@@ -57,8 +57,8 @@ class Leadership:
                 return
             try:
                 self._journal.acquire_lease(self._identity.holder, self._ttl, self._identity.alive)
-            except StoreUnavailable as error:
-                log.debug("lease.not_renewed error=%s", error)
+            except CloudManagerError as error:
+                log.warning("lease.not_renewed error=%s", error)
 
     def keep_renewing(self) -> None:
         """In a thread of its own, until release()."""

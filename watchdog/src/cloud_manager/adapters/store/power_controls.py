@@ -76,6 +76,12 @@ class SqlPowerControls(Part):
         table = models.PowerControl
         if connection.scalar(select(table.id).where(table.title == control.title)) is not None:
             raise BadInput(f"power control {control.title} exists already: give another title")
+        same = (table.protocol == control.protocol, table.address == control.address, table.port == control.port)
+        if (other := connection.scalar(select(table.title).where(*same))) is not None:
+            raise BadInput(
+                f"power control {other} is at {control.address} port {control.port} already: "
+                "a second one there would switch the wrong host; check the address"
+            )
         fields = ("title", "protocol", "address", "port", "username")
         values = {name: getattr(control, name) for name in fields}
         connection.execute(insert(table).values(**values, password=encrypted))
