@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from itertools import cycle
 
 import pytest
@@ -34,10 +35,20 @@ VICTIMS = cycle(("compute-01", "compute-02"))
 
 
 @pytest.fixture(scope="module")
-def watchdog(scene: Lab, watchdogs: MakeWatchdog) -> Watchdog:
+def linked(scene: Lab, watchdogs: MakeWatchdog) -> Watchdog:
     watchdog = watchdogs()
     watchdog.link("compute-01", "compute-02")
     return watchdog
+
+
+@pytest.fixture
+def watchdog(linked: Watchdog) -> Iterator[Watchdog]:
+    """Not running yet; afterwards ended, and the servers are gone: they would be on the next victim."""
+    yield linked
+    linked.kill9()
+    nova = linked.lab.nova
+    nova.delete([server["id"] for server in nova.servers()])
+    nova.wait(lambda: not nova.servers(), 60, "the servers to be deleted")
 
 
 def wait_halfway(watchdog: Watchdog, host: str, new: set[str]) -> None:
