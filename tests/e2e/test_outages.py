@@ -35,9 +35,14 @@ class BusOutage:
 
 @pytest.fixture(scope="module")
 def watchdog(scene: Lab, watchdogs: MakeWatchdog) -> Watchdog:
-    """With mutex 1 nothing but sight of the outage itself stands between a heartbeat that is late and a power-off."""
+    """With mutex 1 nothing but sight of the outage itself stands between a heartbeat that is late and a power-off.
+
+    settle_seconds has its default: hosts take their time to find the message bus again.
+    """
     watchdog = watchdogs(
-        node_tracker={"mutex": 1, "max_down_hosts": 6}, host_tasks={"prioritized_evacuation_timeout": 6}
+        node_tracker={"mutex": 1, "max_down_hosts": 6},
+        host_tasks={"prioritized_evacuation_timeout": 6},
+        recovery={"settle_seconds": 60},
     )
     watchdog.link(*scene.hosts)
     watchdog.start()
@@ -58,7 +63,7 @@ def bus(watchdog: Watchdog) -> BusOutage:
     lab.kill(DIES_MEANWHILE)
     told = {host: scenes.commands(lab, host, began) for host in lab.hosts}
     lab.start("rabbitmq")
-    watchdog.wait_state(DIES_MEANWHILE, "RECOVERED", 180)
+    watchdog.wait_state(DIES_MEANWHILE, "RECOVERED", 240)
     return BusOutage(lab, watchdog, servers, began, states, told, watchdog.tail(4000))
 
 
