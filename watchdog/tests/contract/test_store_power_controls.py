@@ -86,7 +86,7 @@ def test_a_control_that_cannot_be_right_is_refused_by_name(
 
 def test_titles_that_differ_only_in_case_are_two_controls(controls: PowerControls) -> None:
     controls.add(BMC)
-    controls.add(replace(BMC, title="BMC-1"))
+    controls.add(replace(BMC, title="BMC-1", address="192.0.2.12"))
     assert [control.title for control, _ in controls.list()] == ["BMC-1", "bmc-1"]
 
 
