@@ -19,6 +19,7 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
+from ansible_collections.aos.cloud_manager.plugins.module_utils.cloud_tokens import SharedToken
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
 try:
@@ -46,6 +47,7 @@ CLOUD_OPTIONS: dict[str, dict[str, t.Any]] = {
 UNAVAILABLE = frozenset({502, 503, 504})
 LONGEST_PAUSE = 2.0
 PAGE = 1000
+SHORT_PAGE = 100
 
 
 class CloudUnavailable(AosError):
@@ -72,6 +74,7 @@ class Cloud:
     """The compute API of one cloud and region. Safe to use from several threads.
 
     adapter: a keystoneauth1 Adapter for service type compute with a default microversion.
+    answered: called after the first answer.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Cloud:
         patience: float,
         sleep: t.Callable[[float], None] = time.sleep,
         clock: t.Callable[[], float] = time.monotonic,
+        answered: t.Callable[[], None] = lambda: None,
     ) -> None:
         self._adapter = adapter
         self._name = name
@@ -89,6 +93,7 @@ class Cloud:
         self._patience = patience
         self._sleep = sleep
         self._clock = clock
+        self._answered = answered
 
     def get(self, path: str, query: dict[str, t.Any] | None = None, patience: float | None = None) -> dict:
         """GET path; tries again while the API is unavailable, for at most patience seconds."""
@@ -104,18 +109,29 @@ class Cloud:
         return self._once("POST", path, json=body, **pinned)
 
     def pages(
-        self, path: str, collection: str, query: dict[str, t.Any], marker: str = "id", patience: float | None = None
+        self,
+        path: str,
+        collection: str,
+        query: dict[str, t.Any],
+        marker: str = "id",
+        patience: float | None = None,
+        enough: t.Callable[[dict], bool] | None = None,
     ) -> list[dict]:
-        """Every item of a paged collection. marker: the field of an item that names it to the pager."""
+        """Every item of a paged collection, or whole pages up to the first whose last item is enough.
+
+        marker: the field of an item that names it to the pager.
+        """
         found: list[dict] = []
-        query = dict(query, limit=PAGE)
+        query = dict(query, limit=SHORT_PAGE if enough else PAGE)
         while True:
             answer = self.get(path, query, patience)
             page = answer.get(collection, [])
             found.extend(page)
             # the service may page smaller than asked for: only the link says that there is more
-            if not page or not answer.get(f"{collection}_links"):
+            if not page or not answer.get(f"{collection}_links") or (enough and enough(page[-1])):
                 return found
+            if page[-1][marker] == query.get("marker"):
+                raise AosError(f"cloud {self._name} gives the same page of {path} for ever; see nova-api's log")
             query["marker"] = page[-1][marker]
 
     def _patiently(self, method: str, path: str, patience: float | None, **details: t.Any) -> dict:
@@ -136,6 +152,8 @@ class Cloud:
             answer = self._adapter.request(path, method, raise_exc=False, timeout=self._timeout, **details)
         except keystone.ClientException as error:
             raise translated(error, what, self._name) from error
+        answered, self._answered = self._answered, lambda: None
+        answered()
         if answer.status_code in UNAVAILABLE:
             raise CloudUnavailable(
                 f"the compute API of cloud {self._name} is unavailable: HTTP {answer.status_code} to {what}; "
@@ -173,9 +191,12 @@ def connect(params: dict[str, t.Any], microversion: str) -> Cloud:
             cloud=params.get("cloud"), **{key: value for key, value in wanted.items() if value is not None}
         )
         adapter = compute_adapter(region, microversion)
+        token = SharedToken(adapter.session.auth)
     except (openstack.exceptions.SDKException, keystone.ClientException, yaml.YAMLError, OSError) as error:
         raise AosError(configuration_remedy(name, error)) from error
-    return Cloud(adapter, name or "from the OS_* variables", params["api_timeout"], params["api_patience"])
+    token.take()
+    name = name or "from the OS_* variables"
+    return Cloud(adapter, name, params["api_timeout"], params["api_patience"], answered=token.keep)
 
 
 def compute_adapter(region: t.Any, microversion: str) -> Adapter:

@@ -80,9 +80,9 @@ class Compute:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
-    def services(self) -> list[Service]:
+    def services(self, patience: float | None = None) -> list[Service]:
         """All nova-computes."""
-        answer = self._cloud.get("/os-services", {"binary": "nova-compute"})
+        answer = self._cloud.get("/os-services", {"binary": "nova-compute"}, patience)
         return [service_of(item) for item in answer.get("services", [])]
 
     def service(self, host: str, patience: float | None = None) -> Service:
@@ -120,18 +120,18 @@ class Compute:
         status: str | None = None,
         patience: float | None = None,
     ) -> list[Migration]:
-        """Evacuations changed since that time, away from host source, of one server, in one status; by default all."""
+        """Evacuations made since that time, away from host source, of one server, in one status; by default all."""
         query = {"migration_type": "evacuation"}
         if status is not None:
             query["status"] = status
         if server_id is not None:
             query["instance_uuid"] = server_id
-        if since is not None:
-            query["changes-since"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(since))
         if source is not None:
             query["source_compute"] = source
-        items = self._cloud.pages("/os-migrations", "migrations", query, marker="uuid", patience=patience)
-        return [migration_of(item) for item in items]
+        # Nova lists the newest first. Its filter changes-since lacks what it has accepted and not yet begun with.
+        enough = None if since is None else lambda item: migration_of(item).created_at < since
+        items = self._cloud.pages("/os-migrations", "migrations", query, "uuid", patience, enough)
+        return [one for one in map(migration_of, items) if since is None or one.created_at >= since]
 
     def actions(self, server_id: str) -> list[dict[str, t.Any]]:
         """The history of a server, newest first: [{action, request_id, start_time, ...}]."""

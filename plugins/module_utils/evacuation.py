@@ -21,6 +21,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.compute import M
 LONGEST_DELAY = 3600.0
 SUCCEEDED = frozenset({"done", "completed", "confirmed"})
 ENDED = SUCCEEDED | {"error", "failed", "cancelled", "reverted"}
+UNFINISHED = ("accepted", "pre-migrating")
 EVACUABLE = frozenset({"active", "stopped", "error"})
 POWERED_OFF = 4
 POWERS_OFF = frozenset({"stop", "shelve"})

@@ -160,8 +160,8 @@ def _host_up(move: Move, answer: Answer, _settings: Settings, now: float) -> Non
 def host_up(host: str, reason: str) -> str:
     """The sentence for a source that Nova takes for alive."""
     return (
-        f"nova-compute on {host} is up ({reason}), so nothing more is evacuated from it; "
-        f"power it off, or force its service down"
+        f"nova-compute on {host} may run ({reason}), so nothing more is evacuated from it; "
+        f"power it off, force its service down, and run again"
     )
 
 

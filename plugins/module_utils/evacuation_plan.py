@@ -95,9 +95,13 @@ class EvacuationPlan:
         """Take in what a request came to."""
         outcome.answered(move, answer, self.settings, now)
         if answer.said is Said.HOST_UP:
-            for other in self.moves:
-                if other.phase is Phase.WAITING and other.source == move.source:
-                    other.over("failed", now, outcome.host_up(move.source, answer.reason))
+            self.source_lives(move.source, answer.reason, now)
+
+    def source_lives(self, host: str, why: str, now: float) -> None:
+        """Request nothing more from a host that shows a sign of life."""
+        for move in self.moves:
+            if move.phase is Phase.WAITING and move.source == host:
+                move.over("failed", now, outcome.host_up(host, why))
 
     def looked(self, evacuations: t.Iterable[Migration], now: float) -> None:
         """Take in a complete list of evacuations."""

@@ -75,6 +75,23 @@ class Proof:
         return why_unproven(host, self.power_off.get(host), self.max_age, now)
 
 
+def sign_of_life(before: Service, now: Service) -> str:
+    """What shows that the host, evacuated since `before`, runs again; empty if nothing does.
+
+    Nova's `updated_at` moves with every heartbeat, also while the service is forced down, and with every change of
+    the service that somebody makes: after either nobody can say any more that the host is off.
+    """
+    if now.state == "unknown":
+        return ""  # its cell is out of reach, the other fields say nothing
+    if now.state == "up":
+        return "Nova shows it up"
+    if before.forced_down and not now.forced_down:
+        return "it is not forced down any more"
+    if now.updated_at != before.updated_at:
+        return "it has reported, or somebody has changed its service"
+    return ""
+
+
 def why_unproven(host: str, power: t.Any, max_age: float, now: float) -> str:
     """Why the result of a power module does not prove that host is off now; empty if it does."""
     if not power:

@@ -5,8 +5,10 @@
 
 PRIVATE to the collection aos.cloud_manager: may change in any release.
 
-One thread decides; a bounded pool sends requests and reads servers. One look at Nova is one list of evacuations,
+One thread decides; a bounded pool sends requests and reads servers. One look at Nova is the list of evacuations,
 whatever the number of servers, and a server is read only before it is asked for and when its evacuation has ended.
+While servers wait for their turn the hosts that they leave are looked at, too: one that shows a sign of life is left
+alone from then on.
 """
 
 from __future__ import annotations
@@ -16,17 +18,19 @@ import time
 import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.cloud import CloudUnavailable
-from ansible_collections.aos.cloud_manager.plugins.module_utils.compute import Compute, Server
+from ansible_collections.aos.cloud_manager.plugins.module_utils.compute import Compute, Server, Service
 from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation import Answer, Move, Phase, Said
 from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_lost import why_lost
 from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_plan import EvacuationPlan
+from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_proof import sign_of_life
 from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_request import ask
+from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_survey import Survey
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
 # Requests are sent only within this many seconds after a look, so that what others started is known.
 FRESH_SECONDS = 1.0
-# Evacuations that changed longer ago are of another incident.
-WINDOW_SECONDS = 3600.0
+# Requests are sent only within this many seconds after a look at the hosts that the servers leave.
+SOURCES_SECONDS = 2.0
 # The pace of looks while servers wait for a place.
 HURRY_SECONDS = 0.5
 BLIND_SECONDS = 900.0
@@ -55,11 +59,15 @@ def wait_for(futures: set[concurrent.futures.Future], seconds: float) -> None:
 
 
 class EvacuationRun:
-    """One run of a plan. compute, pool, clock and wait are the outside world; threads: the size of the pool."""
+    """One run of a plan. compute, pool, clock and wait are the outside world; threads: the size of the pool.
+
+    found: what the plan was made from.
+    """
 
     def __init__(
         self,
         compute: Compute,
+        found: Survey,
         plan: EvacuationPlan,
         pool: Pool,
         threads: int,
@@ -68,9 +76,12 @@ class EvacuationRun:
     ) -> None:
         self._compute = compute
         self._plan = plan
+        self._since = found.since
+        self._sources: dict[str, Service] = {service.host: service for service in found.services}
         self._pool = pool
         self._threads = threads
         self._clock = clock or steady_clock()
+        self._sources_looked_at = self._clock()
         self._wait = wait
         self._asked: dict[concurrent.futures.Future, Move] = {}
         self._read: dict[concurrent.futures.Future, Move] = {}
@@ -128,11 +139,12 @@ class EvacuationRun:
         return min(max(until_look, 0.01), 0.2)
 
     def _look(self) -> None:
-        """Read the evacuations; a failure leaves the plan as it is, because servers are on the move."""
+        """Read evacuations and sources; a failure leaves the plan as it is, because servers are on the move."""
         self._look_began = self._clock()
         self._looked_well = False
         try:
-            evacuations = self._compute.evacuations(since=self._look_began - WINDOW_SECONDS, patience=0)
+            evacuations = self._compute.evacuations(since=self._since, patience=0)
+            self._look_at_sources()
         except AosError as error:
             self._blind_since, self._blind_because = self._blind_since or self._look_began, str(error)
             return
@@ -144,6 +156,17 @@ class EvacuationRun:
         for move in self._plan.to_check(self._look_began):
             if id(move) not in being_read:
                 self._read[self._pool.submit(self._read_server, move)] = move
+
+    def _look_at_sources(self) -> None:
+        """Leave hosts that show a sign of life alone. Raises AosError."""
+        waiting = any(move.phase is Phase.WAITING for move in self._plan.moves)
+        if not waiting or self._look_began - self._sources_looked_at < SOURCES_SECONDS:
+            return
+        for service in self._compute.services(patience=0):
+            before = self._sources.get(service.host)
+            if before and (why := sign_of_life(before, service)):
+                self._plan.source_lives(service.host, why, self._clock())
+        self._sources_looked_at = self._clock()
 
     def _read_server(self, move: Move) -> tuple[Server | None, str]:
         """The server, and why its evacuation in flight will never end, if that is so."""

@@ -13,18 +13,24 @@ import dataclasses
 import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.compute import Compute, Migration, Server, Service
-from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation import ENDED, Settings
+from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation import UNFINISHED, Settings
 from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_plan import EvacuationPlan
-from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_run import WINDOW_SECONDS
+
+# Evacuations that changed longer ago are of another incident.
+WINDOW_SECONDS = 3600.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Survey:
-    """The services and servers of the hosts, and what has been moved off them in this outage."""
+    """The services and servers of the hosts, and what has been moved off them in this outage.
+
+    since: a time before which no evacuation was made that matters.
+    """
 
     services: list[Service]
     servers: list[Server]
     moved: list[tuple[Server, Migration]]
+    since: float
 
     def plan(self, settings: Settings, now: float) -> EvacuationPlan:
         """A plan for every server that is, or was when the outage began, on the hosts."""
@@ -39,22 +45,21 @@ def survey(compute: Compute, hosts: t.Sequence[str], pool: concurrent.futures.Ex
     services = pool.submit(services_of, compute, hosts)
     servers = [pool.submit(compute.servers, host) for host in hosts]
     # Nova turns `done` into `completed` when the host's nova-compute starts, so what is done is of this outage
-    listed = [pool.submit(compute.evacuations, source=host, status="done") for host in hosts]
-    listed += [pool.submit(compute.evacuations, source=host, since=now - WINDOW_SECONDS) for host in hosts]
+    queries = [{"source": host, "status": status} for host in hosts for status in ("done", *UNFINISHED)]
+    listed = [pool.submit(compute.evacuations, **query) for query in queries]
     here = [server for future in servers for server in future.result()]
-    away = departed([one for future in listed for one in future.result()], {server.id for server in here})
-    read = [(pool.submit(compute.server, one.server), one) for one in away]
+    evacuations = [one for future in listed for one in future.result()]
+    read = [(pool.submit(compute.server, one.server), one) for one in departed(evacuations, here)]
     moved = [(server, one) for future, one in read if (server := future.result()) and is_elsewhere(server, one)]
-    return Survey(services.result(), here, moved)
+    since = min([now - WINDOW_SECONDS] + [one.created_at for one in evacuations if one.status in UNFINISHED])
+    return Survey(services.result(), here, moved, since)
 
 
-def departed(evacuations: t.Iterable[Migration], here: set[str]) -> list[Migration]:
-    """The newest evacuation of each server that is not here, unless it failed or belongs to an older outage."""
-    newest: dict[str, Migration] = {}
-    for one in sorted(evacuations, key=lambda one: one.id):
-        if one.server not in here and (one.status == "done" or one.status not in ENDED):
-            newest[one.server] = one
-    return list(newest.values())
+def departed(evacuations: t.Iterable[Migration], here: t.Iterable[Server]) -> list[Migration]:
+    """The newest evacuation of each server that is not here."""
+    staying = {server.id for server in here}
+    newest = {one.server: one for one in sorted(evacuations, key=lambda one: one.id)}
+    return [one for server, one in newest.items() if server not in staying]
 
 
 def is_elsewhere(server: Server, evacuation: Migration) -> bool:

@@ -25,6 +25,7 @@ description:
   - A server is asked for only while Nova shows it on its source without an evacuation under way. All knowledge comes
     from Nova, so that a second run, or a run after this one was killed, watches what moves already and goes on with
     what is left.
+  - Requests end as soon as the service of a host that is evacuated reports again, or is changed by somebody.
   - Fails if a server could not be moved or is still moving, with the same return values.
 extends_documentation_fragment:
   - aos.cloud_manager.cloud
@@ -276,7 +277,8 @@ ARGUMENTS: dict[str, t.Any] = {
     "shared_storage": {"type": "bool", "default": False},
     "microversion": {"type": "str", "default": "2.79"},
 }
-THREADS = 20
+# Nova's API does a request's work at once: more at the same time only make each of them slower.
+THREADS = 4
 
 
 def run(params: dict[str, t.Any], check_mode: bool, warn: t.Callable[[str], None]) -> dict[str, t.Any]:
@@ -296,7 +298,7 @@ def run(params: dict[str, t.Any], check_mode: bool, warn: t.Callable[[str], None
         if check_mode:
             announce(plan)
         else:
-            until_interrupted(EvacuationRun(compute, plan, pool, threads, clock))
+            until_interrupted(EvacuationRun(compute, found, plan, pool, threads, clock))
     outcome = result(plan, hosts, started, clock(), params["override"])
     for warning in outcome["warnings"]:
         warn(warning)

@@ -153,16 +153,20 @@ ARGUMENTS: dict[str, t.Any] = {
 }
 
 
+def run(params: dict[str, t.Any], check_mode: bool, _warn: t.Callable[[str], None]) -> dict[str, t.Any]:
+    """Look, switch, prove; returns what the module returns. Raises AosError, with the same, without a proof."""
+    limits = Limits(params["timeout"], params["off_readings"], params["reading_interval"])
+    device = default_device(params["name"], devices(params["name"], params["controls"]))
+    switching = Switching(device, params["state"], limits)
+    switching.look()
+    power = switching.not_sent() if check_mode else switching.apply()
+    return {"changed": switching.changed, "power": power, "diff": switching.diff}
+
+
 def main() -> None:
     module = AosModule(ARGUMENTS, supports_check_mode=True)
     with module.errors_reported():
-        params = module.params
-        limits = Limits(params["timeout"], params["off_readings"], params["reading_interval"])
-        device = default_device(params["name"], devices(params["name"], params["controls"]))
-        switching = Switching(device, params["state"], limits)
-        switching.look()
-        power = switching.not_sent() if module.check_mode else switching.apply()
-        module.exit_json(changed=switching.changed, power=power, diff=switching.diff)
+        module.exit_json(**run(module.params, module.check_mode, module.warn))
 
 
 if __name__ == "__main__":

@@ -117,15 +117,19 @@ ARGUMENTS: dict[str, t.Any] = {
 }
 
 
+def run(params: dict[str, t.Any], _check_mode: bool, _warn: t.Callable[[str], None]) -> dict[str, t.Any]:
+    """Read every control at the same time; returns what the module returns. Raises AosError."""
+    limits = Limits(params["timeout"], params["readings"], params["reading_interval"])
+    found = devices(params["name"], params["controls"])
+    default = default_device(params["name"], found)
+    seen = {observation.device.control.title: observation.facts() for observation in observe(found, limits)}
+    return {"changed": False, "power": seen[default.control.title], "controls": list(seen.values())}
+
+
 def main() -> None:
     module = AosModule(ARGUMENTS, supports_check_mode=True)
     with module.errors_reported():
-        params = module.params
-        limits = Limits(params["timeout"], params["readings"], params["reading_interval"])
-        found = devices(params["name"], params["controls"])
-        default = default_device(params["name"], found)
-        seen = {observation.device.control.title: observation.facts() for observation in observe(found, limits)}
-        module.exit_json(changed=False, power=seen[default.control.title], controls=list(seen.values()))
+        module.exit_json(**run(module.params, module.check_mode, module.warn))
 
 
 if __name__ == "__main__":

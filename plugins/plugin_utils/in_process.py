@@ -5,9 +5,9 @@
 
 PRIVATE to the collection aos.cloud_manager: may change in any release.
 
-Servers are down while a recovery runs, and packing a module, starting a Python for it and importing openstacksdk
-again costs about a second for each task. Where the task runs on the controller, with Ansible's own Python, the
-work is called directly; everywhere else the module is run as any other.
+Servers are down while a recovery runs, and packing a module, starting a Python for it, importing openstacksdk and
+logging in again costs about a second for each task. Where the task runs on the controller, with Ansible's own Python,
+the work is called directly, and the tasks of a play share one token; everywhere else the module is run as any other.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import sys
 import types
 import typing as t
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.aos.cloud_manager.plugins.module_utils import cloud
+from ansible_collections.aos.cloud_manager.plugins.module_utils.cloud_tokens import tokens_in
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
 
@@ -34,7 +35,9 @@ class InProcessAction(ActionBase):
             return self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val)
         _validation, params = self.validate_argument_spec(argument_spec=self.work.ARGUMENTS)
         try:
-            done = self.work.run(params, self._task.check_mode, self._display.warning)
+            # Ansible's folder of this run: mode 0700, removed at its end
+            with tokens_in(constants.DEFAULT_LOCAL_TMP):
+                done = self.work.run(params, self._task.check_mode, self._display.warning)
         except AosError as error:
             return {**result, "failed": True, "msg": str(error), **error.facts}
         return {**result, **done}
@@ -48,5 +51,4 @@ class InProcessAction(ActionBase):
             and not self._play_context.become
             and not self._task.async_val
             and not any(self._task.environment or [])
-            and cloud.IMPORT_ERROR is None
         )

@@ -35,7 +35,6 @@ def record(name: str = "compute-01", incident: int = 1, state: State = State.SUS
         read_job=f"{incident}-read-1",
         retry_at=NOW + 30,
         forced_down_by_us=True,
-        disabled_by_us=True,
         fence=PowerReading("bmc-1", Power.ON, Fence.STILL_ON, "still on"),
         accounted=frozenset({"server-1", "server-2"}),
     )

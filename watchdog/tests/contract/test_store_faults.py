@@ -250,6 +250,7 @@ def test_a_row_that_makes_no_sense_is_an_error_that_names_it(database: Database)
     journal = SqlJournal(database)
     journal.save(opened(), holding(journal))
     for change, ask in {
+        "UPDATE observer SET missing = '{broken'": journal.load,
         "UPDATE hosts SET state = 'JOLLY'": journal.load,
         "UPDATE hosts SET state = 'HELD', fence = '{broken'": journal.load,
         "UPDATE jobs SET failed = '[1, 2]'": journal.unfinished_jobs,

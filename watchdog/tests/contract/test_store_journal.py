@@ -80,11 +80,12 @@ def test_an_open_incident_carries_the_state_and_the_reason_of_its_host(journal: 
     assert (summary.state, summary.reason, summary.closed_at) == (State.HELD, "2 hosts are down", None)
 
 
-def test_the_time_of_blindness_is_kept(journal: Journal) -> None:
+def test_the_time_of_blindness_and_the_hosts_missing_since_are_kept(journal: Journal) -> None:
     lease = holding(journal)
-    for blind_at in (NOW, NOW + 1, None):
-        journal.save(replace(decision(), records=Records(blind_at=blind_at)), lease)
-        assert journal.load().blind_at == blind_at
+    two, one, none = frozenset({"compute-01", "узел-02"}), frozenset({"compute-01"}), frozenset[str]()
+    for blind_at, missing in ((NOW, two), (NOW, one), (NOW + 1, one), (NOW + 1, none), (None, none)):
+        journal.save(replace(decision(), records=Records(blind_at=blind_at, missing=missing)), lease)
+        assert journal.load() == Records(blind_at=blind_at, missing=missing)
 
 
 def test_the_timeline_keeps_its_order_also_within_one_moment(journal: Journal) -> None:

@@ -18,6 +18,7 @@ from .world import World
 
 # c5 is never touched
 HOST = st.sampled_from(["c1", "c2", "c3", "c4"])
+GAPS = st.sampled_from([0.0, 10.0, 30.0])  # shorter than settle_seconds
 EVENTS = st.one_of(
     st.tuples(st.just("cycle"), st.integers(1, 4)),
     st.tuples(st.just("cycle"), st.integers(1, 4)),
@@ -36,7 +37,9 @@ EVENTS = st.one_of(
     st.tuples(st.just("operator_forces_down"), HOST),
     st.tuples(st.just("operator_clears"), HOST),
     st.tuples(st.just("operator_disables"), HOST),
-    st.tuples(st.just("bus"), st.booleans()),
+    st.tuples(st.just("bus_out"), st.none()),
+    st.tuples(st.just("bus_back"), GAPS),
+    st.tuples(st.just("outage"), st.tuples(st.integers(1, 6), GAPS, st.booleans())),
     st.tuples(st.just("api"), st.booleans()),
 )
 POLICIES = st.builds(
@@ -62,6 +65,17 @@ def jobs(world: World, count: int) -> None:
         world.step_jobs()
 
 
+def outage(world: World, shape: tuple[int, float, bool]) -> None:
+    """For so many cycles there is no message bus, and perhaps no Nova API either: the controllers restart."""
+    lasts, gap, api_as_well = shape
+    world.bus_up, api_up = False, world.api_up
+    world.api_up = api_up and not api_as_well
+    cycles(world, lasts)
+    world.api_up = api_up
+    world.bus_back(gap)
+    cycles(world, 15)
+
+
 def crash(world: World, between_record_and_act: bool) -> None:
     world.cycle(crash_before_submit=True) if between_record_and_act else world.crash()
 
@@ -81,7 +95,9 @@ HAPPENINGS: dict[str, Callable[[World, Any], object]] = {
     "cycle": cycles,
     "jobs": jobs,
     "crash": crash,
-    "bus": lambda world, up: setattr(world, "bus_up", up),
+    "bus_out": lambda world, _: setattr(world, "bus_up", False),
+    "bus_back": World.bus_back,
+    "outage": outage,
     "api": lambda world, up: setattr(world, "api_up", up),
     "die": partial(host, powered=False),
     "power_on": partial(host, powered=True),

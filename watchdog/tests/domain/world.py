@@ -32,7 +32,7 @@ class Host:
     """powered: electricity. reachable: its heartbeats arrive. bmc: ok | frozen | stuck.
 
     own_fault_at: when a heartbeat last failed for the host's own sake, not the message bus'.
-    fenced_by: key of the job that saw it off last.
+    fenced_by: key of the job that saw it off last. late: has not found the message bus again after its outage.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Host:
     heartbeat: float = 0.0
     own_fault_at: float = -1.0
     fenced_by: str = ""
+    late: bool = False
     servers: set[str] = field(default_factory=set)
 
 
@@ -62,6 +63,7 @@ class World:
         self.hosts = {f"c{n}": Host(f"c{n}", servers={f"s{n}a", f"s{n}b"}) for n in range(1, count + 1)}
         self.all_servers = {server for host in self.hosts.values() for server in host.servers}
         self.bus_up = self.api_up = True
+        self.gap = self.next_back_at = 0.0
         self.maintenance: dict[str, str] = {}
         self.acknowledged: dict[str, str] = {}
         self.records = Records()
@@ -69,17 +71,35 @@ class World:
         self.running: dict[str, Iterator[None]] = {}
         self.moves: list[tuple[str, str]] = []
         self.recoveries: list[str] = []
+        self.forced_for_sight: list[Host] = []
         self.looks: dict[str, list[Observation]] = {name: [] for name in self.hosts}
         self.beat()
 
     # --- the world goes on
 
     def beat(self) -> None:
+        if self.bus_up:
+            self._one_comes_back()
         for host in self.hosts.values():
             if not (host.powered and host.reachable):
                 host.own_fault_at = self.now
-            elif self.bus_up:
+                host.late = False
+            elif self.bus_up and not host.late:
                 host.heartbeat = self.now
+
+    def bus_back(self, gap: float) -> None:
+        """Hosts that Nova calls down by now report again one after the other, gap seconds apart, the others at once."""
+        self.bus_up, self.gap, self.next_back_at = True, gap, self.now
+        for host in self.hosts.values():
+            only_the_bus = host.own_fault_at <= host.heartbeat
+            host.late = only_the_bus and gap > 0 and self.now - host.heartbeat > DOWN_AFTER
+
+    def _one_comes_back(self) -> None:
+        """The next one of which Nova will say so: what is forced down comes back unnoticed."""
+        late = [host for host in self.hosts.values() if host.late and host.powered and host.reachable]
+        if late and self.now >= self.next_back_at:
+            self.next_back_at = self.now + self.gap
+            next((host for host in late if not host.forced_down), late[0]).late = False
 
     def observe(self) -> Facts:
         operators = {"maintenance": dict(self.maintenance), "acknowledged": dict(self.acknowledged)}
@@ -241,13 +261,32 @@ class World:
     # --- repair everything that can be repaired
 
     def settle(self, cycles: int = 60) -> None:
-        self.bus_up = self.api_up = True
+        self.api_up = True
+        self.bus_back(gap=0)
         self.maintenance.clear()
         self.policy = replace(self.policy, max_down_hosts=len(self.hosts), deny_evacuate=frozenset())
         for host in self.hosts.values():
             host.bmc = "ok"
             host.reachable = True
         for _ in range(cycles):
-            self.cycle()
+            self.tell_what_is_off(self.cycle())
             for _ in range(6):
                 self.step_jobs()
+
+    def tell_what_is_off(self, decision: Decision) -> None:
+        """The operator follows the reason of a blind look: he forces down, and clears it when sight has settled.
+
+        A host that has an incident he confirms off.
+        """
+        off = [host for host in self.hosts.values() if host.name in decision.records.missing and not host.powered]
+        for host in off if "force down" in decision.blind else ():
+            if host.name in decision.records.hosts:
+                self.acknowledged[host.name] = "alice: it is off"
+            else:
+                host.forced_down = host.forced_by_operator = True
+                self.forced_for_sight.append(host)
+        blind_at = decision.records.blind_at
+        if blind_at is None or self.now - blind_at >= self.policy.settle_seconds:
+            while self.forced_for_sight:
+                host = self.forced_for_sight.pop()
+                host.forced_down = host.forced_by_operator = False

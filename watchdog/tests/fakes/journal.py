@@ -39,7 +39,7 @@ class FakeJournal:
         self._now = now
         self._lock = threading.RLock()
         self._hosts: dict[str, HostRecord] = {}
-        self._blind_at: float | None = None
+        self._sight = Records()
         self._chapters: dict[int, Chapter] = {}
         self._jobs: dict[str, JobFact] = {}
         self._maintenance: dict[str, str] = {}
@@ -67,7 +67,7 @@ class FakeJournal:
 
     def load(self) -> Records:
         with self._whole():
-            return Records(dict(self._hosts), max(self._chapters, default=0) + 1, self._blind_at)
+            return replace(self._sight, hosts=dict(self._hosts), next_incident=max(self._chapters, default=0) + 1)
 
     def save(self, decision: Decision, lease: Lease) -> None:
         with self._whole():
@@ -77,7 +77,7 @@ class FakeJournal:
                 self._require_unused(action)
             for record in decision.changed:
                 self._remember(record)
-            self._blind_at = decision.records.blind_at
+            self._sight = decision.records
             for step in decision.steps:
                 self._chapters.setdefault(step.incident, _opened(step.incident, step.host, step.at, step))
                 self._tell(step)

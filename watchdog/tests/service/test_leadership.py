@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cloud_manager.service.leadership import Leadership
 from watchdog.tests.service.house import House
 
@@ -44,6 +46,43 @@ def test_a_released_lease_is_free_at_once() -> None:
     assert house.journal.lease_holder() == "one"
     one.release()
     assert leader(house, "two").take() is not None
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_who_cannot_renew_stops_acting_before_another_may_begin(hangs: bool) -> None:
+    house = House()
+    lost: list[float] = []
+    one = Leadership(
+        house.journal,
+        house.identity("one"),
+        house.clock,
+        ttl=30.0,
+        patience=5.0 if hangs else 100.0,
+        lost=lambda: lost.append(house.clock.now()),
+    )
+    one.take()
+    began = house.clock.now()
+    house.journal.broken = "" if hangs else "away"
+    for _ in range(6):
+        house.clock.advance(10)
+        one.renew()
+    house.journal.broken = ""
+    assert [at - began for at in lost] == [20]
+    assert leader(house, "two").take() is not None
+    assert one.take() is None
+
+
+def test_a_database_that_is_away_for_a_moment_costs_nothing() -> None:
+    house = House()
+    lost: list[str] = []
+    one = Leadership(house.journal, house.identity("one"), house.clock, 30.0, 100.0, lambda: lost.append("lost"))
+    one.take()
+    for broken in ("away", "", "away", ""):
+        house.journal.broken = broken
+        house.clock.advance(10)
+        one.renew()
+    assert lost == []
+    assert leader(house, "two").take() is None
 
 
 def test_a_database_that_is_away_neither_ends_the_renewing_nor_the_release() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from cloud_manager.domain.facts import Observation, Server
-from cloud_manager.domain.records import HostRecord, Records, State
+from cloud_manager.domain.actions import Recover
+from cloud_manager.domain.facts import JobStatus, Observation, Server
+from cloud_manager.domain.records import Decision, HostRecord, Records, State
 from cloud_manager.errors import CloudUnavailable
 from cloud_manager.service.observer import Observer
 from watchdog.tests.fakes.cloud import FakeCloud
@@ -55,4 +56,17 @@ def test_a_hold_before_anything_was_done_costs_no_requests(forced_down: bool, as
     house = House()
     house.cloud.change("c1", observation=Observation.DOWN, forced_down=forced_down)
     observer(house).observe(remembered(State.HELD))
+    assert ("servers_on c1" in house.cloud.asked) is asked
+
+
+@pytest.mark.parametrize(("status", "asked"), [(JobStatus.RUNNING, False), (JobStatus.LOST, True)])
+def test_servers_that_a_playbook_moves_just_now_cost_no_requests(status: JobStatus, asked: bool) -> None:
+    house = House()
+    lease = house.journal.acquire_lease("one", 60.0, lambda _holder: True)
+    assert lease is not None
+    records = remembered(State.RECOVERING)
+    plan = Recover("1-recover-1", "c1", 1, disable_service=True, override="")
+    house.journal.save(Decision(records, tuple(records.hosts.values()), (plan,)), lease)
+    house.journal.write_job("1-recover-1", status)
+    observer(house).observe(remembered(State.RECOVERING))
     assert ("servers_on c1" in house.cloud.asked) is asked

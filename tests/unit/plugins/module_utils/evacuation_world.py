@@ -72,7 +72,7 @@ class World:
             if not pool.do_one():
                 self._pass(seconds)
 
-        return plan, EvacuationRun(compute, plan, pool, 20, self.nova.clock, wait), pool
+        return plan, EvacuationRun(compute, found, plan, pool, 20, self.nova.clock, wait), pool
 
     def run(self) -> list[Move]:
         """One run to its end. Raises Killed where the simulation says so."""

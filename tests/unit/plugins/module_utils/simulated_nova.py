@@ -46,6 +46,7 @@ class SimulatedNova:
         self.dead = set(dead)
         self.before = dict(self.all)
         self.migrations: dict[int, Migration] = {}
+        self.service_fields: dict[str, dict[str, t.Any]] = collections.defaultdict(dict)
         self.history: dict[str, list[str]] = collections.defaultdict(lambda: ["create"])
         self.breaches: list[str] = []
         self.requests: list[tuple[float, str]] = []
@@ -80,8 +81,8 @@ class SimulatedNova:
 
     # the port
 
-    def services(self) -> list[Service]:
-        self._call("services")
+    def services(self, patience: float | None = None) -> list[Service]:
+        self._call("services", patience)
         hosts = self.dead | {SPARE}
         return [self._service(host) for host in sorted(hosts)]
 
@@ -112,7 +113,7 @@ class SimulatedNova:
         return [
             one
             for one in self.migrations.values()
-            if (since is None or one.updated_at >= since)
+            if (since is None or one.created_at >= since)
             and source in (None, one.source)
             and server_id in (None, one.server)
             and status in (None, one.status)
@@ -183,7 +184,8 @@ class SimulatedNova:
 
     def _service(self, host: str) -> Service:
         down = host in self.dead
-        return Service(f"id-{host}", host, "down" if down else "up", "disabled", None, down, None, "nova")
+        service = Service(f"id-{host}", host, "down" if down else "up", "disabled", None, down, "12:00:00", "nova")
+        return dataclasses.replace(service, **self.service_fields[host])
 
     def _call(self, method: str, patience: float | None = None) -> bool:
         """Pass the time of one request; whether its answer will be lost after it was acted on.

@@ -75,12 +75,22 @@ def test_evacuations_are_asked_for_with_a_window_and_all_their_pages() -> None:
             "GET",
             "/os-migrations",
             {"migrations": [item], "migrations_links": [{"rel": "next"}]},
-            query={"migration_type": "evacuation", "changes-since": "1970-01-01T00:00:05Z", "source_compute": "c1"},
+            query={"migration_type": "evacuation", "source_compute": "c1"},
         ),
         Step("GET", "/os-migrations", {"migrations": []}, query={"marker": "u3"}),
     )
     (found,) = Compute(api.cloud()).evacuations(since=5.0, source="c1")
     assert (found.id, found.server, found.created_at, found.updated_at) == (3, "s", 10.0, 10.0)
+
+
+def test_evacuations_of_before_are_not_read_on_for() -> None:
+    def item(number: int, day: int) -> dict[str, object]:
+        created = f"1970-01-{day:02d}T00:00:00.000000"
+        return {"id": number, "uuid": f"u{number}", "instance_uuid": "s", "status": "done", "created_at": created}
+
+    answer = {"migrations": [item(3, 9), item(2, 7)], "migrations_links": [{"rel": "next"}]}
+    api = ScriptedApi(Step("GET", "/os-migrations", answer))
+    assert [one.id for one in Compute(api.cloud()).evacuations(since=7 * 86400.0)] == [3]
 
 
 def test_a_deleted_server_is_none() -> None:

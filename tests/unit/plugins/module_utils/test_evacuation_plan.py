@@ -139,7 +139,7 @@ def test_a_host_that_is_up_again_is_not_asked_for_any_more() -> None:
         "c": "failed",
         "d": "",
     }
-    assert all("is up" in move.notes[0] for move in plan.moves if move.source == DEAD)
+    assert all("may run" in move.notes[0] for move in plan.moves if move.source == DEAD)
 
 
 def test_a_failed_attempt_waits_before_the_next_and_the_last_one_fails() -> None:

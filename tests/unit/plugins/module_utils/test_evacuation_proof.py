@@ -6,7 +6,7 @@ import typing as t
 import pytest
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.compute import Service, service_of
-from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_proof import Proof
+from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_proof import Proof, sign_of_life
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.scripted_api import a_service
 
@@ -96,6 +96,22 @@ def test_a_host_that_is_up_is_named() -> None:
     with pytest.raises(AosError, match=r"not show nova-compute as down on c1 \(up\)"):
         proof(CONFIRMED).check_services(["c1", "c2"], services())
     assert proof(CONFIRMED, rehearsal=True).check_services(["c1"], services())
+
+
+@pytest.mark.parametrize(
+    ("now", "shows"),
+    [
+        ({}, False),
+        ({"updated_at": None, "state": "unknown", "forced_down": False}, False),  # its cell is out of reach
+        ({"updated_at": "2026-03-01T12:00:17.000000"}, True),
+        ({"forced_down": False}, True),
+        ({"state": "up"}, True),
+    ],
+)
+def test_a_heartbeat_or_a_change_of_the_service_is_a_sign_of_life(now: dict[str, t.Any], shows: bool) -> None:
+    dead = {"state": "down", "forced_down": True}
+    sign = sign_of_life(service_of(a_service("c1", **dead)), service_of(a_service("c1", **dead | now)))
+    assert bool(sign) is shows
 
 
 def test_a_host_whose_cell_is_out_of_reach_is_not_down() -> None:

@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils import evacuation_run
+from ansible_collections.aos.cloud_manager.plugins.module_utils.compute import Migration
 from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation import Move
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.evacuation_world import (
     QUICK,
@@ -16,6 +17,7 @@ from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.evacu
     faults_of,
 )
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.simulated_nova import (
+    DEAD,
     SPARE,
     SimulatedNova,
     a_server,
@@ -120,6 +122,41 @@ def test_a_request_that_died_between_task_and_record_is_repeated_after_a_while()
     moves = World(nova).run()
     assert outcomes(moves) == {"web": "evacuated"}
     assert nova.requests[0][0] >= began + QUICK.settle
+
+
+@pytest.mark.parametrize("sign", [{"updated_at": "12:00:10"}, {"forced_down": False}, {"state": "up"}])
+def test_nothing_more_is_asked_for_once_the_host_shows_a_sign_of_life(sign: dict[str, object]) -> None:
+    nova = SimulatedNova([a_server(str(number)) for number in range(9)])
+
+    def fate(_server: str) -> str:
+        nova.service_fields[DEAD] = sign
+        return "done"
+
+    nova.fate = fate
+    moves = World(nova).run()
+    assert faults_of(nova, moves) == []
+    assert len(nova.requests) == QUICK.parallel
+    assert sorted(outcomes(moves).values()) == ["evacuated"] * QUICK.parallel + ["failed"] * 6
+    assert {"may run" in move.report()["reason"] for move in moves if move.outcome == "failed"} == {True}
+
+
+def test_nothing_is_asked_for_while_the_host_cannot_be_looked_at() -> None:
+    nova = SimulatedNova([a_server(str(number)) for number in range(9)])
+    away_from, away_until = nova.now + 1, nova.now + 61
+    nova.weather = lambda method: "refused" if method == "services" and away_from < nova.now < away_until else "ok"
+    moves = World(nova).run()
+    assert set(outcomes(moves).values()) == {"evacuated"}
+    unseen_from = away_from + evacuation_run.SOURCES_SECONDS + 1
+    assert [at for at, _server in nova.requests if unseen_from < at < away_until] == []
+
+
+def test_an_evacuation_of_long_ago_that_never_ended_is_told_of_and_holds_up_nobody() -> None:
+    nova = SimulatedNova([a_server("old", metadata={"recovery_priority": "9"}), a_server("new")])
+    at = nova.now - 10_000
+    nova.migrations[1] = Migration(1, "old", DEAD, None, "accepted", at, at)
+    moves = World(nova).run()
+    assert outcomes(moves) == {"old": "moving", "new": "evacuated"}
+    assert "evacuation 1 stayed accepted" in by_name(moves)["old"].report()["reason"]
 
 
 def test_a_server_deleted_in_the_middle_is_left() -> None:

@@ -71,6 +71,14 @@ class AnsiblePlaybooks:
     def run(
         self, action: Action, controls: Sequence[PowerLink], listener: JobListener, cancelled: Callable[[], bool]
     ) -> None:
+        try:
+            self._run(action, controls, listener, cancelled)
+        finally:
+            self._forget_old()
+
+    def _run(
+        self, action: Action, controls: Sequence[PowerLink], listener: JobListener, cancelled: Callable[[], bool]
+    ) -> None:
         job = _Job(action, listener, self._clock, self._options.timeout, cancelled)
         self._running.add(action.key)
         try:
@@ -83,7 +91,6 @@ class AnsiblePlaybooks:
             ) from error
         finally:
             self._running.discard(action.key)
-            self._forget_old()
         listener.job_ended(job.report.fact(status, job.ended_by))
 
     def kill_orphans(self, keys: Sequence[str]) -> tuple[str, ...]:
@@ -94,7 +101,10 @@ class AnsiblePlaybooks:
     def read_power(self, host: str, controls: Sequence[PowerLink]) -> PowerReading:
         action = ReadPower(f"verify-{os.getpid()}-{int(self._clock.now() * 1000)}", host, 0)
         outcome = _Outcome()
-        self.run(action, controls, outcome, lambda: False)
+        try:
+            self._run(action, controls, outcome, lambda: False)
+        finally:  # nobody will look for them, and those of a watchdog's running jobs must not give way to them
+            shutil.rmtree(self._artifacts / action.key, ignore_errors=True)
         fact = outcome.fact
         if fact is None or fact.power is None:
             title = controls[0].control.title if controls else ""

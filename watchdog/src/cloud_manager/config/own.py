@@ -57,7 +57,10 @@ class Recovery:
     shared_storage: bool = option(False, Flag(), "The hosts share their instance folder: local disks survive the host.")
     recover_disabled_hosts: bool = option(False, Flag(), "Recover hosts that an operator has disabled.")
     settle_seconds: float = option(
-        60.0, Real(min=0), "After the watchdog was blind, looks `down` count only after this time, seconds."
+        60.0,
+        Real(min=0),
+        "After the watchdog was blind, looks `down` count only after this time, seconds; "
+        "it begins anew with each host that comes back.",
     )
     retry_interval: float = option(
         30.0, Real(min=0), "Wait before the second attempt, seconds; doubled for each further one."

@@ -32,12 +32,13 @@ class Lease(Base):
 
 
 class Observer(Base):
-    """One row: when the observer was last blind."""
+    """One row: when the observer was last blind. missing is a JSON list of the hosts that have not come back since."""
 
     __tablename__ = "observer"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     blind_at: Mapped[float | None] = mapped_column(TIME)
+    missing: Mapped[str] = mapped_column(LONG)
 
 
 class Host(Base):
@@ -60,7 +61,6 @@ class Host(Base):
     read_job: Mapped[str] = mapped_column(NAME)
     retry_at: Mapped[float | None] = mapped_column(TIME)
     forced_down_by_us: Mapped[bool] = mapped_column(Boolean)
-    disabled_by_us: Mapped[bool] = mapped_column(Boolean)
     fence: Mapped[str | None] = mapped_column(LONG)
     accounted: Mapped[str] = mapped_column(LONG)
 

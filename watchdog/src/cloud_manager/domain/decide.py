@@ -41,9 +41,8 @@ def decide(facts: Facts, records: Records, policy: Policy) -> Decision:
             hosts.pop(name, None)
         actions += [action] if action else []
         steps += [step] if step else []
-    blind_at = facts.now if sight.blind else records.blind_at
     return Decision(
-        records=Records(hosts, next_incident, blind_at),
+        records=Records(hosts, next_incident, sight.blind_at, sight.missing),
         changed=tuple(changed),
         actions=tuple(actions),
         steps=tuple(steps),
@@ -85,7 +84,6 @@ def count(record: HostRecord, host: ComputeHost | None, sight: Sight, facts: Fac
         ups=min(record.ups + 1, policy.mutex_up) if up else 0,
         downs=0 if up else downs,
         forced_down_by_us=record.forced_down_by_us and (host.forced_down or not settled),
-        disabled_by_us=record.disabled_by_us and (not host.enabled or not settled),
     )
 
 

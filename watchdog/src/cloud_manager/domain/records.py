@@ -31,7 +31,7 @@ class HostRecord:
     incident: number of the open incident. attempt: playbooks started in it. failures: how many of those recoveries or
     returns failed in a row.
     job, read_job: keys of the last recovery or return, and of the last power reading. retry_at: not again before.
-    forced_down_by_us, disabled_by_us: what may be undone at the host's return; recorded before the act.
+    forced_down_by_us: may be undone at the host's return; recorded before the act.
     fence: the last attempt that did not confirm power-off. accounted: servers that stay on the host on purpose.
     """
 
@@ -50,18 +50,22 @@ class HostRecord:
     read_job: str = ""
     retry_at: float | None = None
     forced_down_by_us: bool = False
-    disabled_by_us: bool = False
     fence: PowerReading | None = None
     accounted: frozenset[str] = field(default_factory=frozenset)
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """next_incident: the number that the next incident gets. blind_at: when the observer was last blind."""
+    """next_incident: the number that the next incident gets.
+
+    blind_at: when the observer was last blind, or when a missing host came back after that.
+    missing: hosts that Nova has called down since the observer was last blind, and not before.
+    """
 
     hosts: Mapping[str, HostRecord] = field(default_factory=dict)
     next_incident: int = 1
     blind_at: float | None = None
+    missing: frozenset[str] = field(default_factory=frozenset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,6 @@ def recover(view: View, record: HostRecord) -> tuple[HostRecord, Action | None]:
         record,
         job=key,
         forced_down_by_us=not view.host.forced_down or view.forced_by_us,
-        disabled_by_us=disable,
         fence=None,
         retry_at=None,
     )

@@ -47,19 +47,53 @@ class Sight:
     """What one look says about the whole installation, computed once for all hosts.
 
     down: names of all hosts that Nova calls down. settling: blind until a moment ago, DOWN does not count yet.
+    blind_at, missing: what to remember of this look (see Records).
+
+    After a message bus outage hosts report again one after the other. So the time to settle begins anew with each
+    that comes back, and while most of them are missing, none of them proves anything.
     """
 
     blind: str
     settling: bool
     down: tuple[str, ...]
+    blind_at: float | None
+    missing: frozenset[str]
 
     @classmethod
     def of(cls, facts: Facts, records: Records, policy: Policy) -> Sight:
         blind = blindness(facts)
-        since = None if records.blind_at is None else facts.now - records.blind_at
-        settling = not blind and since is not None and since < policy.settle_seconds
-        down = sorted(host.name for host in facts.hosts.values() if host.observation is Observation.DOWN)
-        return cls(blind, settling, tuple(down))
+        down, up = (named(facts, observation) for observation in (Observation.DOWN, Observation.UP))
+        blind_at = facts.now if blind or records.missing & up else records.blind_at
+        settling = blind_at is not None and facts.now - blind_at < policy.settle_seconds
+        missing = records.missing & awaited(facts) if facts.hosts else records.missing
+        if blind or settling:
+            counted = {record.name for record in records.hosts.values() if record.downs >= policy.mutex}
+            missing |= (down & awaited(facts)) - counted
+        if not blind and 2 * len(missing) > len(facts.hosts):
+            blind, blind_at = not_back(len(missing), len(facts.hosts)), facts.now
+        kept = missing if blind or settling else frozenset()
+        return cls(blind, settling and not blind, tuple(sorted(down)), blind_at, kept)
+
+
+def named(facts: Facts, observation: Observation) -> frozenset[str]:
+    return frozenset(host.name for host in facts.hosts.values() if host.observation is observation)
+
+
+def awaited(facts: Facts) -> frozenset[str]:
+    """Hosts that are not up and of which no operator says why: they may have lost the message bus only."""
+    return frozenset(
+        host.name
+        for host in facts.hosts.values()
+        if host.observation is not Observation.UP and not host.forced_down and host.name not in facts.acknowledged
+    )
+
+
+def not_back(missing: int, hosts: int) -> str:
+    """The remedy is not `confirm-off`: a host that went down unseen has no incident that could be acknowledged."""
+    return (
+        f"{missing} of {hosts} hosts have not come back since the watchdog was blind; look at the message bus, "
+        "or force down those that are really off (openstack compute service set --down)"
+    )
 
 
 @dataclass(frozen=True, slots=True)

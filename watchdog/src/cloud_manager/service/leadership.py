@@ -23,9 +23,20 @@ class Identity:
 
 
 class Leadership:
-    """ttl: s that the lease lasts. patience: s after which a watchdog whose cycle hangs lets the lease run out."""
+    """ttl: s that the lease lasts. patience: s after which a watchdog whose cycle hangs lets the lease run out.
 
-    def __init__(self, journal: Journal, identity: Identity, clock: Clock, ttl: float, patience: float) -> None:
+    lost: called in the renewing thread, before another watchdog can take a lease that could not be renewed.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        identity: Identity,
+        clock: Clock,
+        ttl: float,
+        patience: float,
+        lost: Callable[[], None] = lambda: None,
+    ) -> None:
         self._journal = journal
         self._identity = identity
         self._clock = clock
@@ -33,6 +44,8 @@ class Leadership:
         self._patience = patience
         self._lease: Lease | None = None
         self._looked_at = clock.monotonic()
+        self._renewed_at = clock.monotonic()
+        self._lost = lost
         self._ended = threading.Event()
         self._lock = threading.Lock()
 
@@ -44,21 +57,33 @@ class Leadership:
         """At the start of a cycle. None: another watchdog acts. Raises StoreUnavailable."""
         with self._lock:
             self._looked_at = self._clock.monotonic()
-            lease = self._journal.acquire_lease(self._identity.holder, self._ttl, self._identity.alive)
-            if lease != self._lease:
+            before, lease = self._lease, self._acquire()
+            if lease != before:
                 log.info("lease.%s holder=%s", "gained" if lease else "held_by_another", self._identity.holder)
-            self._lease = lease
             return lease
 
     def renew(self) -> None:
-        """Between cycles and while one lasts; whether it is lost meanwhile, the next cycle finds out."""
+        """Between cycles and while one lasts. That another watchdog has taken it, the next cycle finds out."""
         with self._lock:
-            if self._lease is None or self._clock.monotonic() - self._looked_at > self._patience:
+            if self._lease is None:
                 return
-            try:
-                self._journal.acquire_lease(self._identity.holder, self._ttl, self._identity.alive)
-            except CloudManagerError as error:
-                log.warning("lease.not_renewed error=%s", error)
+            if self._clock.monotonic() - self._looked_at <= self._patience:
+                try:
+                    self._acquire()
+                except CloudManagerError as error:
+                    log.warning("lease.not_renewed error=%s", error)
+            # this is called three times while a lease lasts: the next time may be too late
+            if self._clock.monotonic() - self._renewed_at < self._ttl * 2 / 3:
+                return
+            self._lease = None
+        log.error("lease.lost holder=%s", self._identity.holder)
+        self._lost()
+
+    def _acquire(self) -> Lease | None:
+        began = self._clock.monotonic()
+        self._lease = self._journal.acquire_lease(self._identity.holder, self._ttl, self._identity.alive)
+        self._renewed_at = began
+        return self._lease
 
     def keep_renewing(self) -> None:
         """In a thread of its own, until release()."""

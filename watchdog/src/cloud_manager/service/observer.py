@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from cloud_manager.domain.facts import ComputeHost, Facts, Server
+from cloud_manager.domain.facts import ComputeHost, Facts, JobFact, Server
 from cloud_manager.domain.records import HostRecord, Records, State
 from cloud_manager.errors import CloudUnavailable
 from cloud_manager.ports import Clock, Cloud, Journal, PowerControls
@@ -49,16 +49,18 @@ class Observer:
             nova_now=view.nova_now,
             controls=controls,
             jobs=jobs,
-            servers=self._servers(records, view.hosts),
+            servers=self._servers(records, view.hosts, jobs),
             maintenance=operator.maintenance,
             acknowledged=operator.acknowledged,
         )
 
-    def _servers(self, records: Records, hosts: Mapping[str, ComputeHost]) -> dict[str, tuple[Server, ...]]:
+    def _servers(
+        self, records: Records, hosts: Mapping[str, ComputeHost], jobs: Mapping[str, JobFact]
+    ) -> dict[str, tuple[Server, ...]]:
         """A host whose servers can't be listed now is missing: the next look is the retry."""
         found: dict[str, tuple[Server, ...]] = {}
         for record in records.hosts.values():
-            if not _servers_matter(record, hosts.get(record.name)):
+            if not _servers_matter(record, hosts.get(record.name), jobs.get(record.job)):
                 continue
             try:
                 found[record.name] = self._cloud.servers_on(record.name)
@@ -67,8 +69,12 @@ class Observer:
         return found
 
 
-def _servers_matter(record: HostRecord, host: ComputeHost | None) -> bool:
-    """A hold before anything was done to the host, which may last for weeks, is not worth a request each cycle."""
+def _servers_matter(record: HostRecord, host: ComputeHost | None, job: JobFact | None) -> bool:
+    """Two things are not worth a request each cycle: a hold before anything was done to the host, which may last for
+    weeks; and servers that a playbook moves just now, when Nova's API has enough to do.
+    """
     if record.incident is None or record.state not in SERVERS_MATTER or host is None:
+        return False
+    if record.state is State.RECOVERING and job is not None and not job.status.ended:
         return False
     return record.state is not State.HELD or host.forced_down

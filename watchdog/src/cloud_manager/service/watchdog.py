@@ -45,7 +45,9 @@ class Watchdog:
         self._parts = parts
         self._reload = reload
         self.executor = Executor(parts.tools)
-        self._leadership = Leadership(parts.eyes.journal, identity, clock, parts.lease_ttl, parts.patience)
+        self._leadership = Leadership(
+            parts.eyes.journal, identity, clock, parts.lease_ttl, parts.patience, self.executor.cancel
+        )
         self._cycle = Cycle(parts.eyes, self._leadership, self.executor)
         self._scheduler = Scheduler(self.look, parts.loop_time, self._reloaded)
 

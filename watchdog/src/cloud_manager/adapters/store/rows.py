@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from cloud_manager.domain.actions import Action
 from cloud_manager.domain.facts import Fence, JobFact, JobKind, JobStatus, Power, PowerReading
-from cloud_manager.domain.records import HostRecord, State, Step
+from cloud_manager.domain.records import HostRecord, Records, State, Step
 from cloud_manager.errors import StoreUnavailable
 from cloud_manager.ports import Move
 
@@ -42,6 +42,18 @@ def host_record(row: Row[Any]) -> HostRecord:
         return HostRecord(**values)
     except (ValueError, TypeError, KeyError) as error:
         raise _garbage("hosts", row.name) from error
+
+
+def sight_row(records: Records) -> dict[str, object]:
+    """What is remembered of the observer itself."""
+    return {"blind_at": records.blind_at, "missing": json.dumps(sorted(records.missing))}
+
+
+def sight_of(row: Row[Any]) -> dict[str, Any]:
+    try:
+        return {"blind_at": row.blind_at, "missing": frozenset(json.loads(row.missing))}
+    except (ValueError, TypeError) as error:
+        raise _garbage("observer", str(row.id)) from error
 
 
 def planned_job(action: Action) -> dict[str, object]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -11,7 +11,7 @@ from cloud_manager.adapters.store.incidents import write_incidents, write_steps
 from cloud_manager.adapters.store.jobs import plan_jobs
 from cloud_manager.adapters.store.leases import require
 from cloud_manager.adapters.store.part import Part, chunks
-from cloud_manager.adapters.store.rows import host_record, host_row
+from cloud_manager.adapters.store.rows import host_record, host_row, sight_of, sight_row
 from cloud_manager.db import models
 from cloud_manager.domain.records import Decision, HostRecord, Records, State
 from cloud_manager.ports import Lease
@@ -31,14 +31,15 @@ class Tracking(Part):
 def _load(connection: Connection) -> Records:
     hosts = [host_record(row) for row in connection.execute(select(models.Host.__table__))]
     last = connection.scalar(select(func.max(models.Incident.id))) or 0
-    blind_at = connection.scalar(select(models.Observer.blind_at).where(models.Observer.id == ROW))
-    return Records({host.name: host for host in hosts}, last + 1, blind_at)
+    observer = connection.execute(select(models.Observer.__table__).where(models.Observer.id == ROW)).one_or_none()
+    sight = sight_of(observer) if observer else {}
+    return Records({host.name: host for host in hosts}, last + 1, **sight)
 
 
 def _save(connection: Connection, decision: Decision, lease: Lease) -> None:
     require(connection, lease)
     _write_hosts(connection, decision.changed)
-    _write_blind_at(connection, decision.records.blind_at)
+    _write_sight(connection, sight_row(decision.records))
     write_incidents(connection, decision.changed, decision.steps)
     write_steps(connection, decision.steps)
     plan_jobs(connection, decision.actions)
@@ -52,10 +53,10 @@ def _write_hosts(connection: Connection, changed: Sequence[HostRecord]) -> None:
         connection.execute(insert(models.Host), rows)
 
 
-def _write_blind_at(connection: Connection, blind_at: float | None) -> None:
+def _write_sight(connection: Connection, sight: Mapping[str, object]) -> None:
     table = models.Observer
-    known = connection.execute(select(table.blind_at).where(table.id == ROW)).one_or_none()
+    known = connection.execute(select(table.blind_at, table.missing).where(table.id == ROW)).one_or_none()
     if known is None:
-        connection.execute(insert(table).values(id=ROW, blind_at=blind_at))
-    elif known.blind_at != blind_at:
-        connection.execute(update(table).where(table.id == ROW).values(blind_at=blind_at))
+        connection.execute(insert(table).values(id=ROW, **sight))
+    elif dict(known._mapping) != sight:
+        connection.execute(update(table).where(table.id == ROW).values(**sight))

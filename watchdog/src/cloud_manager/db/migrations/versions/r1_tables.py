@@ -65,7 +65,7 @@ def right_to_act() -> None:
         column("expires_at", TIME),
         **OPTIONS,
     )
-    op.create_table("observer", number(), column("blind_at", TIME, nullable=True), **OPTIONS)
+    op.create_table("observer", number(), column("blind_at", TIME, nullable=True), column("missing", LONG), **OPTIONS)
 
 
 def tracking() -> None:
@@ -81,7 +81,7 @@ def tracking() -> None:
         *(column(name, sa.Integer()) for name in ("attempt", "failures")),
         *(column(name, NAME) for name in ("job", "read_job")),
         column("retry_at", TIME, nullable=True),
-        *(column(name, sa.Boolean()) for name in ("forced_down_by_us", "disabled_by_us")),
+        column("forced_down_by_us", sa.Boolean()),
         column("fence", LONG, nullable=True),
         column("accounted", LONG),
         **OPTIONS,
