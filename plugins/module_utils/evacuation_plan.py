@@ -43,6 +43,7 @@ class EvacuationPlan:
         self.warnings: list[str] = []
         self._flights = Flights(settings.attempt_seconds)
         self._begun: dict[int, float] = {}
+        self._living: dict[str, str] = {}
         for server in servers:
             self._add(server, now)
         self.moves.sort(key=lambda move: -move.priority)
@@ -51,6 +52,11 @@ class EvacuationPlan:
     def finished(self) -> bool:
         """Whether every server has its outcome."""
         return all(move.phase is Phase.OVER for move in self.moves)
+
+    @property
+    def waiting(self) -> set[str]:
+        """The hosts that servers still wait to be moved off."""
+        return {move.source for move in self.moves if move.phase is Phase.WAITING}
 
     @property
     def flying(self) -> set[str]:
@@ -95,13 +101,13 @@ class EvacuationPlan:
         """Take in what a request came to."""
         outcome.answered(move, answer, self.settings, now)
         if answer.said is Said.HOST_UP:
-            self.source_lives(move.source, answer.reason, now)
+            self._living[move.source] = answer.reason
+        self._leave_living(now)
 
     def source_lives(self, host: str, why: str, now: float) -> None:
-        """Request nothing more from a host that shows a sign of life."""
-        for move in self.moves:
-            if move.phase is Phase.WAITING and move.source == host:
-                move.over("failed", now, outcome.host_up(host, why))
+        """Request nothing more, from now on, from a host that shows a sign of life."""
+        self._living[host] = why
+        self._leave_living(now)
 
     def looked(self, evacuations: t.Iterable[Migration], now: float) -> None:
         """Take in a complete list of evacuations."""
@@ -133,6 +139,11 @@ class EvacuationPlan:
 
         lost: why its evacuation in flight will never end, if that is so.
         """
+        stop = self._checked(move, server, now, lost)
+        self._leave_living(now)
+        return stop
+
+    def _checked(self, move: Move, server: Server | None, now: float, lost: str) -> bool:
         if move.phase not in (Phase.WATCHING, Phase.UNCLEAR):
             return False
         if lost and server and server.host == move.source:
@@ -148,6 +159,11 @@ class EvacuationPlan:
                 move.over("failed", now, reason)
             elif move.phase is not Phase.OVER:
                 move.over("moving", now, reason)
+
+    def _leave_living(self, now: float) -> None:
+        for move in self.moves:
+            if move.phase is Phase.WAITING and move.source in self._living:
+                move.over("failed", now, outcome.host_up(move.source, self._living[move.source]))
 
     def _add(self, server: Server, now: float, source: str | None = None) -> Move:
         priority, warning = priority_of(server, self.settings)

@@ -14,12 +14,13 @@ alone from then on.
 from __future__ import annotations
 
 import concurrent.futures
+import math
 import time
 import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.cloud import CloudUnavailable
-from ansible_collections.aos.cloud_manager.plugins.module_utils.compute import Compute, Server, Service
-from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation import Answer, Move, Phase, Said
+from ansible_collections.aos.cloud_manager.plugins.module_utils.compute import Compute, Server
+from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation import Answer, Move, Said
 from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_lost import why_lost
 from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_plan import EvacuationPlan
 from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_proof import sign_of_life
@@ -77,11 +78,11 @@ class EvacuationRun:
         self._compute = compute
         self._plan = plan
         self._since = found.since
-        self._sources: dict[str, Service] = {service.host: service for service in found.services}
+        self._sources = {service.host: service for service in found.services}
         self._pool = pool
         self._threads = threads
         self._clock = clock or steady_clock()
-        self._sources_looked_at = self._clock()
+        self._sources_looked_at = -math.inf
         self._wait = wait
         self._asked: dict[concurrent.futures.Future, Move] = {}
         self._read: dict[concurrent.futures.Future, Move] = {}
@@ -112,7 +113,7 @@ class EvacuationRun:
         if self._should_look(now):
             self._look()
             now = self._clock()
-        if self._looked_well and now - self._look_ended <= FRESH_SECONDS:
+        if self._looked_well and not self._is_stale(now):
             # never more than begin at once: one that waited in the pool would act on an old look
             for move in self._plan.requests(now, self._threads - len(self._asked) - len(self._read)):
                 self._asked[self._pool.submit(ask, self._compute, move)] = move
@@ -121,15 +122,20 @@ class EvacuationRun:
     def _should_look(self, now: float) -> bool:
         if now >= self._look_ended + self._look_interval():
             return True
-        return now - self._look_ended > FRESH_SECONDS and self._has_place(now) and bool(self._plan.due(now))
+        return self._is_stale(now) and self._has_place and bool(self._plan.due(now))
 
-    def _has_place(self, now: float) -> bool:
+    def _is_stale(self, now: float) -> bool:
+        """Whether the last look is too old to request anything after it."""
+        return now - self._look_ended > FRESH_SECONDS or now - self._sources_looked_at > SOURCES_SECONDS
+
+    @property
+    def _has_place(self) -> bool:
         return len(self._plan.flying) < self._plan.settings.parallel
 
     def _look_interval(self) -> float:
         """Seconds between looks; never so short that looking takes more than a fifth of the time."""
         interval = self._plan.settings.poll_interval
-        if any(move.phase is Phase.WAITING for move in self._plan.moves):
+        if self._plan.waiting:
             interval = min(interval, HURRY_SECONDS)
         return max(interval, 4 * (self._look_ended - self._look_began))
 
@@ -159,14 +165,13 @@ class EvacuationRun:
 
     def _look_at_sources(self) -> None:
         """Leave hosts that show a sign of life alone. Raises AosError."""
-        waiting = any(move.phase is Phase.WAITING for move in self._plan.moves)
-        if not waiting or self._look_began - self._sources_looked_at < SOURCES_SECONDS:
+        began = self._clock()
+        if began - self._sources_looked_at < SOURCES_SECONDS - FRESH_SECONDS:
             return
-        for service in self._compute.services(patience=0):
-            before = self._sources.get(service.host)
-            if before and (why := sign_of_life(before, service)):
-                self._plan.source_lives(service.host, why, self._clock())
-        self._sources_looked_at = self._clock()
+        for host in sorted(self._plan.waiting):
+            if why := sign_of_life(self._sources[host], self._compute.service(host, patience=0)):
+                self._plan.source_lives(host, why, self._clock())
+        self._sources_looked_at = began
 
     def _read_server(self, move: Move) -> tuple[Server | None, str]:
         """The server, and why its evacuation in flight will never end, if that is so."""

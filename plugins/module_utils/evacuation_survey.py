@@ -16,7 +16,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.compute import C
 from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation import UNFINISHED, Settings
 from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_plan import EvacuationPlan
 
-# Evacuations that changed longer ago are of another incident.
+# Evacuations that were asked for longer ago are of another incident, unless Nova calls them done.
 WINDOW_SECONDS = 3600.0
 
 
@@ -45,21 +45,22 @@ def survey(compute: Compute, hosts: t.Sequence[str], pool: concurrent.futures.Ex
     services = pool.submit(services_of, compute, hosts)
     servers = [pool.submit(compute.servers, host) for host in hosts]
     # Nova turns `done` into `completed` when the host's nova-compute starts, so what is done is of this outage
-    queries = [{"source": host, "status": status} for host in hosts for status in ("done", *UNFINISHED)]
-    listed = [pool.submit(compute.evacuations, **query) for query in queries]
+    listed = [pool.submit(compute.evacuations, source=host, status="done") for host in hosts]
+    listed += [pool.submit(compute.evacuations, status=status) for status in UNFINISHED]
     here = [server for future in servers for server in future.result()]
-    evacuations = [one for future in listed for one in future.result()]
-    read = [(pool.submit(compute.server, one.server), one) for one in departed(evacuations, here)]
-    moved = [(server, one) for future, one in read if (server := future.result()) and is_elsewhere(server, one)]
-    since = min([now - WINDOW_SECONDS] + [one.created_at for one in evacuations if one.status in UNFINISHED])
-    return Survey(services.result(), here, moved, since)
-
-
-def departed(evacuations: t.Iterable[Migration], here: t.Iterable[Server]) -> list[Migration]:
-    """The newest evacuation of each server that is not here."""
     staying = {server.id for server in here}
-    newest = {one.server: one for one in sorted(evacuations, key=lambda one: one.id)}
-    return [one for server, one in newest.items() if server not in staying]
+    evacuations = [one for future in listed for one in future.result()]
+    recent = [one for one in evacuations if one.status == "done" or one.created_at >= now - WINDOW_SECONDS]
+    away = newest(one for one in recent if one.source in hosts and one.server not in staying)
+    read = [(pool.submit(compute.server, one.server), one) for one in away]
+    moved = [(server, one) for future, one in read if (server := future.result()) and is_elsewhere(server, one)]
+    begun = [one.created_at for one in evacuations if one.status in UNFINISHED and one.server in staying]
+    return Survey(services.result(), here, moved, min([now - WINDOW_SECONDS, *begun]))
+
+
+def newest(evacuations: t.Iterable[Migration]) -> list[Migration]:
+    """The newest evacuation of each server."""
+    return list({one.server: one for one in sorted(evacuations, key=lambda one: one.id)}.values())
 
 
 def is_elsewhere(server: Server, evacuation: Migration) -> bool:

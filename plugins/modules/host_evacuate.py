@@ -25,7 +25,8 @@ description:
   - A server is asked for only while Nova shows it on its source without an evacuation under way. All knowledge comes
     from Nova, so that a second run, or a run after this one was killed, watches what moves already and goes on with
     what is left.
-  - Requests end as soon as the service of a host that is evacuated reports again, or is changed by somebody.
+  - Nothing more is requested, from two seconds later at the latest on, when the service of a host that is evacuated
+    reports again or is changed by somebody. What was requested goes on.
   - Fails if a server could not be moved or is still moving, with the same return values.
 extends_documentation_fragment:
   - aos.cloud_manager.cloud

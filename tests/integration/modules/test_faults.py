@@ -67,6 +67,19 @@ def test_the_api_may_be_away_in_the_middle(sound_lab: Lab, tmp_path: Path) -> No
     assert sorted(one["instance_uuid"] for one in evacuations(sound_lab)) == sorted(servers)
 
 
+def test_a_host_that_is_switched_on_in_the_middle_is_left_alone_from_then_on(sound_lab: Lab, tmp_path: Path) -> None:
+    servers = sound_lab.nova.boot(16, HOST)
+    fail(sound_lab, HOST)
+    started = start(sound_lab, tmp_path, "recover_host", host=HOST, parallel_evacuations=1, **QUICK)
+    sound_lab.nova.wait(lambda: len(evacuations(sound_lab)) >= 2, 60, "some servers to be asked for")
+    sound_lab.power(HOST, "on")
+    assert started.wait(120) != 0
+    assert "may run (it has reported" in (tmp_path / "started.log").read_text()
+    moved = {one["instance_uuid"] for one in evacuations(sound_lab)}
+    assert 2 <= len(moved) < len(servers)
+    assert {one["id"] for one in sound_lab.nova.servers() if one["OS-EXT-SRV-ATTR:host"] == HOST} == {*servers} - moved
+
+
 def test_destinations_that_refuse_at_first_are_asked_again(sound_lab: Lab, tmp_path: Path) -> None:
     (on,) = sound_lab.nova.boot(1, HOST)
     (off,) = sound_lab.nova.boot(1, HOST, prefix="off", shutoff=1)

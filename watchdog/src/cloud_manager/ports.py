@@ -83,8 +83,8 @@ class Playbooks(Protocol):
         """Blocks until the playbook ended, then calls listener.job_ended exactly once. Raises JobNotStarted."""
         ...
 
-    def kill_orphans(self, keys: Sequence[str]) -> tuple[str, ...]:
-        """End what a dead daemon's jobs with these keys left running; returns the keys that had processes."""
+    def kill(self, keys: Sequence[str]) -> tuple[str, ...]:
+        """End what runs under these keys, whoever started it, at once; returns the keys that had processes."""
         ...
 
 

@@ -217,17 +217,17 @@ AnsiblePlaybooks(options, SystemClock()).run(RECOVER, CONTROLS, Listener(), bool
     daemon.wait()
     assert stage.running(), "ansible-core's workers outlive the daemon"
     next_one = stage.playbooks(READ, "power_info", "{}")
-    assert next_one.kill_orphans(["7-recover-7", RECOVER.key]) == (RECOVER.key,)
+    assert next_one.kill(["7-recover-7", RECOVER.key]) == (RECOVER.key,)
     assert stage.running() == {}
     assert not list(stage.run_dir.rglob("inventory.yml"))
-    assert next_one.kill_orphans([RECOVER.key]) == ()
+    assert next_one.kill([RECOVER.key]) == ()
 
 
 def test_another_installations_playbook_of_the_same_key_is_left_alone(stage: Stage) -> None:
     environment = {JOB: RECOVER.key, INSTALLATION: "/another/state"}
     bystander = subprocess.Popen(["sleep", "60"], env=environment)
     try:
-        assert stage.playbooks(READ, "power_info", "{}").kill_orphans([RECOVER.key]) == ()
+        assert stage.playbooks(READ, "power_info", "{}").kill([RECOVER.key]) == ()
         assert bystander.poll() is None
     finally:
         bystander.kill()

@@ -48,9 +48,10 @@ def test_a_host_that_goes_down_while_sight_settles_is_missing():
     [
         six().down("c1", forced_down=True),
         six().down("c1").but(acknowledged={"c1": "alice: I pulled the plug"}),
+        six().down("c1").but(maintenance={"c1": "new memory"}),
         six().host("c1", observation=UNKNOWN),
     ],
-    ids=["forced down", "acknowledged", "not seen"],
+    ids=["forced down", "acknowledged", "maintenance", "not seen"],
 )
 def test_a_host_that_an_operator_explains_or_that_nobody_saw_does_not_become_missing(explained):
     assert after(explained.but(control_plane=NO_SCHEDULER), waiting()) == (set(), NOW, True)
@@ -85,6 +86,13 @@ def test_a_missing_host_that_is_explained_now_is_not_waited_for(gone):
 
 def test_a_missing_host_that_nova_cannot_judge_stays_missing():
     assert after(six().host("c1", observation=UNKNOWN), waiting("c1")) == ({"c1"}, NOW - 10, False)
+
+
+def test_a_hold_names_those_that_are_waited_for():
+    cluster = six().down("c1", "c2").but(servers={})
+    records = replace(waiting("c2"), hosts=c1(State.HELD, downs=2).hosts)
+    (reason,) = decide(cluster.facts(), records, SIX).held.values()
+    assert reason.endswith("to come back, of c2 first of all")
 
 
 def test_while_more_than_half_of_the_hosts_are_missing_the_watchdog_stays_blind():

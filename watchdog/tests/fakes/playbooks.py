@@ -58,7 +58,7 @@ class FakePlaybooks:
         else:
             listener.job_ended(self.play(action, listener))
 
-    def kill_orphans(self, keys: Sequence[str]) -> tuple[str, ...]:
+    def kill(self, keys: Sequence[str]) -> tuple[str, ...]:
         found = tuple(key for key in keys if key in self.orphans)
         self.orphans -= set(found)
         self.killed += found

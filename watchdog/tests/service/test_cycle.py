@@ -11,7 +11,7 @@ from cloud_manager.domain.actions import Action
 from cloud_manager.domain.facts import JobFact, JobStatus, Observation, Server
 from cloud_manager.domain.records import Decision, State
 from cloud_manager.errors import NotLeader, StoreUnavailable
-from cloud_manager.ports import JobListener, Lease
+from cloud_manager.ports import CloudView, JobListener, Lease
 from watchdog.tests.fakes.journal import FakeJournal
 from watchdog.tests.fakes.playbooks import succeed
 from watchdog.tests.service.house import House
@@ -156,6 +156,22 @@ def test_who_lost_the_lease_ends_his_playbooks(house: House) -> None:
     one.settle()  # held playbooks end only when they are cancelled
     house.playbooks.release()
     two.settle()
+
+
+def test_a_cycle_that_lost_the_lease_on_its_way_starts_nothing_that_lives(house: House) -> None:
+    house.cloud.kill("c1")
+    house.playbooks.hold()
+    daemon, look = house.daemon(), house.cloud.look
+
+    def slow() -> CloudView:
+        house.clock.advance(20)
+        daemon.leadership.expire()
+        return look()
+
+    house.cloud.look = slow  # type: ignore[method-assign]
+    assert daemon.look() is None
+    daemon.settle()  # held playbooks end only when they are cancelled
+    assert house.journal.jobs(["1-recover-1"])["1-recover-1"].status is JobStatus.LOST
 
 
 def test_servers_and_evacuations_are_asked_for_only_where_they_matter(house: House) -> None:

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 import pytest
 
+from cloud_manager.ports import Lease
 from cloud_manager.service.leadership import Leadership
 from watchdog.tests.service.house import House
 
@@ -66,10 +70,48 @@ def test_who_cannot_renew_stops_acting_before_another_may_begin(hangs: bool) -> 
     for _ in range(6):
         house.clock.advance(10)
         one.renew()
+        one.expire()
     house.journal.broken = ""
     assert [at - began for at in lost] == [20]
     assert leader(house, "two").take() is not None
     assert one.take() is None
+
+
+def test_a_renewal_that_hangs_does_not_hide_that_the_lease_runs_out() -> None:
+    house = House()
+    entered, answers = threading.Event(), threading.Event()
+    lost: list[str] = []
+    one = Leadership(house.journal, house.identity("one"), house.clock, 30.0, 100.0, lambda: lost.append("lost"))
+    lease = one.take()
+    assert lease is not None
+    acquire = house.journal.acquire_lease
+
+    def hanging(holder: str, ttl: float, alive: Callable[[str], bool]) -> Lease | None:
+        entered.set()
+        assert answers.wait(10)
+        return acquire(holder, ttl, alive)
+
+    house.journal.acquire_lease = hanging  # type: ignore[method-assign]
+    thread = threading.Thread(target=one.renew)
+    thread.start()
+    assert entered.wait(10)
+    house.clock.advance(20)
+    one.expire()
+    assert lost == ["lost"]
+    assert not one.holds(lease)
+    answers.set()
+    thread.join()
+
+
+def test_who_finds_his_lease_taken_stops_acting_at_once() -> None:
+    house = House()
+    lost: list[str] = []
+    one = Leadership(house.journal, house.identity("one"), house.clock, 30.0, 100.0, lambda: lost.append("lost"))
+    one.take()
+    house.clock.advance(45)  # the machine slept
+    leader(house, "two").take()
+    one.renew()
+    assert lost == ["lost"]
 
 
 def test_a_database_that_is_away_for_a_moment_costs_nothing() -> None:
@@ -81,6 +123,7 @@ def test_a_database_that_is_away_for_a_moment_costs_nothing() -> None:
         house.journal.broken = broken
         house.clock.advance(10)
         one.renew()
+        one.expire()
     assert lost == []
     assert leader(house, "two").take() is None
 

@@ -140,13 +140,35 @@ def test_nothing_more_is_asked_for_once_the_host_shows_a_sign_of_life(sign: dict
     assert {"may run" in move.report()["reason"] for move in moves if move.outcome == "failed"} == {True}
 
 
+def test_a_failed_attempt_is_not_repeated_on_a_host_that_shows_a_sign_of_life() -> None:
+    nova = SimulatedNova([a_server("a"), a_server("b"), a_server("c")])
+
+    def fate(_server: str) -> str:
+        nova.service_fields[DEAD] = {"updated_at": "12:00:10"}
+        return "refused"
+
+    nova.fate = fate
+    moves = World(nova).run()
+    assert set(outcomes(moves).values()) == {"failed"}
+    assert len(nova.requests) == 3
+
+
+def test_a_host_that_woke_up_while_everything_was_read_is_left_alone() -> None:
+    nova = SimulatedNova([a_server("a"), a_server("b")])
+    plan, run, _pool = World(nova).engine()
+    nova.service_fields[DEAD] = {"updated_at": "12:00:10"}
+    run.run()
+    assert set(outcomes(plan.moves).values()) == {"failed"}
+    assert nova.requests == []
+
+
 def test_nothing_is_asked_for_while_the_host_cannot_be_looked_at() -> None:
     nova = SimulatedNova([a_server(str(number)) for number in range(9)])
     away_from, away_until = nova.now + 1, nova.now + 61
-    nova.weather = lambda method: "refused" if method == "services" and away_from < nova.now < away_until else "ok"
+    nova.weather = lambda method: "refused" if method == "service" and away_from < nova.now < away_until else "ok"
     moves = World(nova).run()
     assert set(outcomes(moves).values()) == {"evacuated"}
-    unseen_from = away_from + evacuation_run.SOURCES_SECONDS + 1
+    unseen_from = away_from + evacuation_run.SOURCES_SECONDS
     assert [at for at, _server in nova.requests if unseen_from < at < away_until] == []
 
 
@@ -157,6 +179,13 @@ def test_an_evacuation_of_long_ago_that_never_ended_is_told_of_and_holds_up_nobo
     moves = World(nova).run()
     assert outcomes(moves) == {"old": "moving", "new": "evacuated"}
     assert "evacuation 1 stayed accepted" in by_name(moves)["old"].report()["reason"]
+
+
+def test_an_unfinished_evacuation_away_from_another_host_does_not_keep_the_run_from_ending() -> None:
+    nova = SimulatedNova([a_server("web", task_state="rebuilding")])
+    at = nova.now - 10_000
+    nova.migrations[1] = Migration(1, "web", SPARE, None, "accepted", at, at)
+    assert outcomes(World(nova).run()) == {"web": "moving"}
 
 
 def test_a_server_deleted_in_the_middle_is_left() -> None:

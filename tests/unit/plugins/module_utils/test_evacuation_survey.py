@@ -8,7 +8,7 @@ import typing as t
 import pytest
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.compute import Compute, Migration
-from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_survey import Survey, survey
+from ansible_collections.aos.cloud_manager.plugins.module_utils.evacuation_survey import WINDOW_SECONDS, Survey, survey
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.simulated_nova import (
     DEAD,
     SPARE,
@@ -64,3 +64,11 @@ def test_a_server_deleted_since_is_no_concern() -> None:
 
 def test_only_the_services_asked_for_are_kept() -> None:
     assert [service.host for service in surveyed(a_nova("done")).services] == [DEAD]
+
+
+def test_an_unfinished_evacuation_of_long_ago_is_of_another_outage_unless_its_server_is_here() -> None:
+    nova = a_nova("accepted", age=10_000.0)
+    began = nova.now
+    found = surveyed(nova)
+    assert (found.moved, found.since) == ([], began - WINDOW_SECONDS)
+    assert surveyed(a_nova("accepted", host=DEAD, age=10_000.0)).since == began - 10_000.0

@@ -93,7 +93,7 @@ class AnsiblePlaybooks:
             self._running.discard(action.key)
         listener.job_ended(job.report.fact(status, job.ended_by))
 
-    def kill_orphans(self, keys: Sequence[str]) -> tuple[str, ...]:
+    def kill(self, keys: Sequence[str]) -> tuple[str, ...]:
         had = kill_marked(keys, str(self._options.state_dir))
         self._folders.remove_leftovers()
         return had
@@ -110,9 +110,6 @@ class AnsiblePlaybooks:
             title = controls[0].control.title if controls else ""
             return PowerReading(title, Power.UNKNOWN, message=fact.message if fact else "the playbook gave no result")
         return fact.power
-
-    def _kill(self, key: str) -> None:
-        kill_marked([key], str(self._options.state_dir))
 
     def _write(self, files: JobFiles, action: Action, controls: Sequence[PowerLink]) -> None:
         settings = {**self._options.variables(action.kind), **action.to_vars()}
@@ -147,9 +144,10 @@ class AnsiblePlaybooks:
             job.ended_by = job.ended_by or f"ansible-runner failed: {' '.join(str(error).split())[:200]}"
         finally:
             # detached workers outlive the playbook when it is killed, and hold on to its output
-            self._kill(key)
+            kill_marked([key], str(self._options.state_dir))
             (self._artifacts / key / "command").unlink(missing_ok=True)
         if job.cancelled:
+            job.ended_by = "cancelled"
             return JobStatus.LOST
         return JobStatus.SUCCEEDED if runner.rc == 0 and not job.ended_by else JobStatus.FAILED
 
@@ -202,7 +200,6 @@ class _Job:
         self.action = action
         self.report = JobReport(action)
         self.ended_by = ""
-        self.cancelled = False
         self._listener = listener
         self._clock = clock
         self._timeout = timeout
@@ -221,16 +218,18 @@ class _Job:
             self._listener.job_event(JobEvent(self.action.key, self._clock.now(), moves=moves))
         return True
 
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled()
+
     def must_end(self) -> bool:
         """Asked twice a second, and after each output."""
-        if self._cancelled():
-            self.ended_by = "cancelled"
-            self.cancelled = True
-        elif self._clock.monotonic() > self._deadline:
+        if self.cancelled:
+            return True
+        if self._clock.monotonic() > self._deadline:
             self.ended_by = f"the playbook took longer than [executor] playbook_timeout, {self._timeout:g} s"
-        else:
-            return False
-        return True
+            return True
+        return False
 
 
 class _Outcome:

@@ -6,7 +6,7 @@ Reasons carry no ages or counters, so that an unchanged situation keeps an uncha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cloud_manager.domain.facts import PowerReading
@@ -54,8 +54,10 @@ def observer_sees(view: View) -> Verdict:
     if view.sight.blind:
         return Hold(f"the watchdog is blind: {view.sight.blind}")
     if view.sight.settling:
+        awaited = f", of {listed(view.sight.missing)} first of all" if view.sight.missing else ""
         return Hold(
             "the watchdog was blind a moment ago; waiting [recovery] settle_seconds for heartbeats to come back"
+            + awaited
         )
     return PASS
 
@@ -66,9 +68,14 @@ def few_enough_down(view: View) -> Verdict:
     if limit == 0:
         return Hold("automatic recovery is off: [node_tracker] max_down_hosts is 0")
     if len(down) > limit:
-        names = ", ".join(down[:NAMES_SHOWN]) + (" ..." if len(down) > NAMES_SHOWN else "")
-        return Hold(f"{len(down)} hosts are down ({names}), [node_tracker] max_down_hosts is {limit}")
+        return Hold(f"{len(down)} hosts are down ({listed(down)}), [node_tracker] max_down_hosts is {limit}")
     return PASS
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first few names."""
+    shown = sorted(names)
+    return ", ".join(shown[:NAMES_SHOWN]) + (" ..." if len(shown) > NAMES_SHOWN else "")
 
 
 def evacuation_allowed(view: View) -> Verdict:

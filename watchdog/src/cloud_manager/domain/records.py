@@ -59,7 +59,7 @@ class Records:
     """next_incident: the number that the next incident gets.
 
     blind_at: when the observer was last blind, or when a missing host came back after that.
-    missing: hosts that Nova has called down since the observer was last blind, and not before.
+    missing: hosts that Nova has called down since the observer was last blind, and that had not failed before.
     """
 
     hosts: Mapping[str, HostRecord] = field(default_factory=dict)

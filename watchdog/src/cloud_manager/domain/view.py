@@ -84,7 +84,10 @@ def awaited(facts: Facts) -> frozenset[str]:
     return frozenset(
         host.name
         for host in facts.hosts.values()
-        if host.observation is not Observation.UP and not host.forced_down and host.name not in facts.acknowledged
+        if host.observation is not Observation.UP
+        and not host.forced_down
+        and host.name not in facts.acknowledged
+        and host.name not in facts.maintenance
     )
 
 

@@ -60,6 +60,9 @@ class Cycle:
         log.info("cycle.decided %s", summary(facts, decision))
         for action in decision.actions:
             self._executor.submit(action)
+        if not self._leadership.holds(lease):  # after the submits: a loss that comes later cancels them by itself
+            self._stand_by("the lease was lost during the cycle")
+            return None
         eyes.tracker.track(facts, decision.records)
         return decision
 

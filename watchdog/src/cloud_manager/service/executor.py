@@ -79,7 +79,7 @@ class Executor:
         lost = [job for job in self._tools.journal.unfinished_jobs() if job.key not in in_hand]
         if not lost:
             return
-        orphans = self._tools.playbooks.kill_orphans([job.key for job in lost])
+        orphans = self._tools.playbooks.kill([job.key for job in lost])
         for job in lost:
             log.warning("job.lost key=%s host=%s killed=%s", job.key, job.host, job.key in orphans)
             self._tools.journal.write_job(job.key, JobStatus.LOST)
@@ -89,13 +89,14 @@ class Executor:
         self._scribe.flush()
 
     def cancel(self) -> None:
-        """Start nothing more of what was submitted, and end what runs."""
+        """Start nothing more of what was submitted, and end what runs, whatever its thread waits for."""
         with self._changed:
             queued, self._queue = self._queue, []
-            self._cancelled |= set(self._running)
-            running = len(self._running)
+            running = sorted(self._running)
+            self._cancelled |= set(running)
         if queued or running:
-            log.warning("jobs.cancelled running=%d queued=%d", running, len(queued))
+            log.warning("jobs.cancelled running=%d queued=%d", len(running), len(queued))
+        self._tools.playbooks.kill(running)
         for action in queued:
             self._end(action, _lost(action, "cancelled before its start"))
 

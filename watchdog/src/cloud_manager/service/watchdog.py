@@ -76,8 +76,8 @@ class Watchdog:
     @contextmanager
     def _renewing(self) -> Iterator[None]:
         """Keep the lease; in the end let the playbooks end, then give it back."""
-        renewing = threading.Thread(target=self._leadership.keep_renewing, name="lease", daemon=True)
-        renewing.start()
+        for keep in (self._leadership.keep_renewing, self._leadership.keep_watch):
+            threading.Thread(target=keep, name=keep.__name__, daemon=True).start()
         try:
             yield
         finally:
