@@ -69,9 +69,9 @@ HELD: dict[str, Callable[[], Situation]] = {
     ),
     "observer_sees, missing": lambda: (
         a_cluster().down("c1", "c2").facts(),
-        replace(c1(State.HELD, downs=2), blind_at=NOW - 300, missing=frozenset({"c1", "c2"})),
-        replace(POLICY, max_down_hosts=2),
-        "the watchdog is blind: 2 of 3 hosts have not come back since the watchdog was blind; look at the message bus",
+        replace(c1(State.HELD, downs=2), blind_at=NOW - 290, missing=frozenset({"c1", "c2"})),
+        replace(POLICY, max_down_hosts=2, settle_seconds=60),
+        "the watchdog was blind a moment ago; waiting [recovery] settle_seconds",
     ),
     "few_enough_down": lambda: (
         a_cluster().down("c1", "c2").facts(),

@@ -71,7 +71,6 @@ class World:
         self.running: dict[str, Iterator[None]] = {}
         self.moves: list[tuple[str, str]] = []
         self.recoveries: list[str] = []
-        self.forced_for_sight: list[Host] = []
         self.looks: dict[str, list[Observation]] = {name: [] for name in self.hosts}
         self.beat()
 
@@ -269,24 +268,6 @@ class World:
             host.bmc = "ok"
             host.reachable = True
         for _ in range(cycles):
-            self.tell_what_is_off(self.cycle())
+            self.cycle()
             for _ in range(6):
                 self.step_jobs()
-
-    def tell_what_is_off(self, decision: Decision) -> None:
-        """The operator follows the reason of a blind look: he forces down, and clears it when sight has settled.
-
-        A host that has an incident he confirms off.
-        """
-        off = [host for host in self.hosts.values() if host.name in decision.records.missing and not host.powered]
-        for host in off if "force down" in decision.blind else ():
-            if host.name in decision.records.hosts:
-                self.acknowledged[host.name] = "alice: it is off"
-            else:
-                host.forced_down = host.forced_by_operator = True
-                self.forced_for_sight.append(host)
-        blind_at = decision.records.blind_at
-        if blind_at is None or self.now - blind_at >= self.policy.settle_seconds:
-            while self.forced_for_sight:
-                host = self.forced_for_sight.pop()
-                host.forced_down = host.forced_by_operator = False

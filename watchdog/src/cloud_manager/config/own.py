@@ -60,7 +60,7 @@ class Recovery:
         60.0,
         Real(min=0),
         "After the watchdog was blind, looks `down` count only after this time, seconds; "
-        "it begins anew with each host that comes back.",
+        "it begins anew with each host that comes back, and is five times as long while most hosts are missing.",
     )
     retry_interval: float = option(
         30.0, Real(min=0), "Wait before the second attempt, seconds; doubled for each further one."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class Policy:
     """settle_seconds: after the observer was blind, DOWN looks count only after this time; it begins anew with each
-    missing host that comes back.
+    missing host that comes back; five times as long while most hosts are missing.
 
     retry_interval: s before the second attempt; it doubles up to retry_interval_max.
     """

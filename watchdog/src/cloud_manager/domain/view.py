@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cloud_manager.domain.facts import ComputeHost, Facts, Fence, JobFact, Observation, Power, PowerReading, Server
 from cloud_manager.domain.policy import Policy
 from cloud_manager.domain.records import HostRecord, Records
+
+# How many times longer sight settles while more than half of all hosts are missing: a client of the message bus that
+# lost it tries again every 30 s, so that by then all that can come back have.
+MOST_MISSING = 5
 
 
 def blindness(facts: Facts) -> str:
@@ -50,7 +55,7 @@ class Sight:
     blind_at, missing: what to remember of this look (see Records).
 
     After a message bus outage hosts report again one after the other. So the time to settle begins anew with each
-    that comes back, and while most of them are missing, none of them proves anything.
+    that comes back, and is longer while most of them are missing.
     """
 
     blind: str
@@ -64,13 +69,13 @@ class Sight:
         blind = blindness(facts)
         down, up = (named(facts, observation) for observation in (Observation.DOWN, Observation.UP))
         blind_at = facts.now if blind or records.missing & up else records.blind_at
-        settling = blind_at is not None and facts.now - blind_at < policy.settle_seconds
+        since = math.inf if blind_at is None else facts.now - blind_at
         missing = records.missing & awaited(facts) if facts.hosts else records.missing
-        if blind or settling:
+        if since < policy.settle_seconds:
             counted = {record.name for record in records.hosts.values() if record.downs >= policy.mutex}
             missing |= (down & awaited(facts)) - counted
-        if not blind and 2 * len(missing) > len(facts.hosts):
-            blind, blind_at = not_back(len(missing), len(facts.hosts)), facts.now
+        most = 2 * len(missing) > len(facts.hosts)
+        settling = since < policy.settle_seconds * (MOST_MISSING if most else 1)
         kept = missing if blind or settling else frozenset()
         return cls(blind, settling and not blind, tuple(sorted(down)), blind_at, kept)
 
@@ -84,18 +89,7 @@ def awaited(facts: Facts) -> frozenset[str]:
     return frozenset(
         host.name
         for host in facts.hosts.values()
-        if host.observation is not Observation.UP
-        and not host.forced_down
-        and host.name not in facts.acknowledged
-        and host.name not in facts.maintenance
-    )
-
-
-def not_back(missing: int, hosts: int) -> str:
-    """The remedy is not `confirm-off`: a host that went down unseen has no incident that could be acknowledged."""
-    return (
-        f"{missing} of {hosts} hosts have not come back since the watchdog was blind; look at the message bus, "
-        "or force down those that are really off (openstack compute service set --down)"
+        if host.observation is not Observation.UP and not host.forced_down and host.name not in facts.acknowledged
     )
 
 
