@@ -80,9 +80,9 @@ class Compute:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
-    def services(self, patience: float | None = None) -> list[Service]:
+    def services(self) -> list[Service]:
         """All nova-computes."""
-        answer = self._cloud.get("/os-services", {"binary": "nova-compute"}, patience)
+        answer = self._cloud.get("/os-services", {"binary": "nova-compute"})
         return [service_of(item) for item in answer.get("services", [])]
 
     def service(self, host: str, patience: float | None = None) -> Service:

@@ -81,8 +81,8 @@ class SimulatedNova:
 
     # the port
 
-    def services(self, patience: float | None = None) -> list[Service]:
-        self._call("services", patience)
+    def services(self) -> list[Service]:
+        self._call("services")
         hosts = self.dead | {SPARE}
         return [self._service(host) for host in sorted(hosts)]
 

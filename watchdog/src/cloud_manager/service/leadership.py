@@ -104,7 +104,8 @@ class Leadership:
     def release(self) -> None:
         self._ended.set()
         with self._asking:
-            lease, self._lease = self._lease, None
+            with self._state:
+                lease, self._lease = self._lease, None
             if lease is None:
                 return
             try:
