@@ -71,10 +71,10 @@ def write_certificate(folder: Path, name: str, address: str) -> None:
 class RedfishBmc:
     """A running emulator and our front before it. Both are ended by close(), whatever state a fault left them in."""
 
-    def __init__(self, folder: Path, host: str, delay: int = 1) -> None:
+    def __init__(self, folder: Path, host: str, delay: int = 1, beyond_latin_1: str = "é€") -> None:
         self.host = host
         self.folder = folder
-        self.password = f"{secrets.token_hex(8)}é€"  # beyond Latin-1
+        self.password = secrets.token_hex(8) + beyond_latin_1
         self.wrong_password = secrets.token_hex(8)
         self.port = free_port(ADDRESS)
         self._fault = "none"
@@ -147,7 +147,7 @@ class RedfishBmc:
             (self.folder / "front_fault").write_text(name)
 
     def requests(self) -> list[str]:
-        """Return the request lines that our front has seen."""
+        """Return method, path and reset type of each request that our front has seen."""
         return (self.folder / "front_log").read_text().splitlines()
 
     def item(self, **fields: t.Any) -> dict[str, t.Any]:

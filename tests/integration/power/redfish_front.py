@@ -2,7 +2,8 @@
 """A reverse proxy of ours in front of sushy-emulator, for what that emulator cannot do: be a bad or another device.
 
 Run as `redfish_front.py FOLDER ADDRESS TARGET_PORT`. FOLDER holds cert.pem and key.pem; the port goes to `front_port`,
-every request line to `front_log`. With another word in the file `front_fault` than these, requests pass unchanged:
+method, path and reset type of every request to `front_log`. The file `front_fault` names a fault; with any other word
+in it requests pass unchanged:
   stuck      a reset is answered with 204 and not passed on
   conflict   a reset is answered with 409 and not passed on, as iDRAC answers to what is so already
   hang_up    a reset closes the connection without an answer, not passed on
@@ -37,7 +38,8 @@ class Front(BaseHTTPRequestHandler):
 
     def _handle(self, body: bytes) -> None:
         with (FOLDER / "front_log").open("a") as log:
-            log.write(f"{self.command} {self.path}\n")
+            wanted = json.loads(body)["ResetType"] if body else ""
+            log.write(f"{self.command} {self.path} {wanted}".rstrip() + "\n")
         fault = (FOLDER / "front_fault").read_text()
         if fault == "babble":
             self._answer(200, b"<html>welcome</html>")

@@ -21,7 +21,7 @@ from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power
 from tests.integration.power.conftest import HOST
 from tests.integration.power.redfish_bmc import ADDRESS, OTHER_SYSTEM, SYSTEM, RedfishBmc, free_port, write_certificate
 
-RESET = f"POST /redfish/v1/Systems/{SYSTEM}/Actions/ComputerSystem.Reset"
+RESET = f"/redfish/v1/Systems/{SYSTEM}/Actions/ComputerSystem.Reset"
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,13 @@ def switch(bench: RedfishBmc, state: str, timeout: float = 10.0, **fields: objec
     except NeverReached as error:
         power: dict[str, t.Any] = error.facts["power"]
         return power
+
+
+def resets(bench: RedfishBmc) -> list[str]:
+    """Return the reset types that our front was sent."""
+    posts = [request.split() for request in bench.requests() if request.startswith("POST")]
+    assert {path for _method, path, _type in posts} <= {RESET}
+    return [reset_type for _method, _path, reset_type in posts]
 
 
 def options(bench: RedfishBmc, **more: object) -> dict[str, object]:
@@ -114,7 +121,24 @@ def test_a_stuck_device_is_still_on(bench: RedfishBmc) -> None:
     bench.fault("stuck")
     power = switch(bench, "off", timeout=2)
     assert power["result"] == "STILL_ON"
-    assert bench.requests().count(RESET) == 1
+    assert resets(bench) == ["ForceOff"]
+
+
+@pytest.mark.parametrize(
+    ("action", "reset_type"),
+    [
+        ("on", "On"),
+        ("off", "ForceOff"),
+        ("soft_off", "GracefulShutdown"),
+        ("reset", "ForceRestart"),
+        ("cycle", "PowerCycle"),
+    ],
+)  # ComputerSystem schema, ResetType
+def test_every_action_is_one_reset(bench: RedfishBmc, action: str, reset_type: str) -> None:
+    bench.host_is("on")
+    bench.fault("cycling")
+    bench.device.send(action, 5)
+    assert resets(bench) == [reset_type]
 
 
 def test_a_cycle_is_refused_with_what_the_device_allows(bench: RedfishBmc) -> None:
@@ -130,7 +154,7 @@ def test_a_conflict_with_the_present_state_is_accepted(bench: RedfishBmc, action
     bench.host_is(action)
     bench.fault("conflict")
     bench.device.send(action, 5)
-    assert RESET in bench.requests()
+    assert resets(bench) == [{"on": "On", "off": "ForceOff"}[action]]
 
 
 @pytest.mark.parametrize(("before", "action"), [("on", "off"), ("off", "on"), ("PoweringOff", "off"), ("on", "reset")])
@@ -148,7 +172,7 @@ def test_what_must_not_happen_twice_is_transmitted_once(bench: RedfishBmc, actio
     bench.fault("hang_up")
     with pytest.raises(ControlError, match="answer"):
         bench.device.send(action, 8)
-    assert bench.requests().count(RESET) == 1
+    assert len(resets(bench)) == 1
 
 
 def test_no_redfish_session_is_left_behind(bench: RedfishBmc) -> None:
