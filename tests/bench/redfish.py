@@ -55,45 +55,37 @@ def fence_agent(bmc: RedfishBmc, action: str) -> None:
         raise SystemExit(f"fence_redfish failed: {done.stdout} {done.stderr}")
 
 
-def measured(bmc: RedfishBmc, call: t.Callable[[], object], left: str) -> float:
-    """Return the median seconds of several calls, each with a host that is on; check the state it is left in."""
-    seconds = []
-    for _turn in range(TURNS):
-        bmc.host_is("on")
-        started = time.monotonic()
-        call()
-        seconds.append(time.monotonic() - started)
-        if bmc.device.read(5) != left:
-            raise SystemExit(f"the host is not {left}")
-    return round(statistics.median(seconds), 2)
+def seconds(bmc: RedfishBmc, call: t.Callable[[], object], left: str) -> float:
+    """Return how long a call takes for a host that is on; check the state it is left in."""
+    bmc.host_is("on")
+    started = time.monotonic()
+    call()
+    taken = time.monotonic() - started
+    if bmc.device.read(5) != left:
+        raise SystemExit(f"the host is not {left}")
+    return taken
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bmc = RedfishBmc(Path(folder), "compute-01", delay=0, beyond_latin_1="")
-        inside: list[float] = []
-
-        def off() -> None:
-            inside.append(module(bmc, "power", state="off")["power"]["duration"])
-
+        own: list[float] = []
+        calls: dict[str, tuple[t.Callable[[], object], str]] = {
+            "status, power_info": (lambda: module(bmc, "power_info"), "on"),
+            "status, fence_redfish": (lambda: fence_agent(bmc, "status"), "on"),
+            "off, power": (lambda: own.append(module(bmc, "power", state="off")["power"]["duration"]), "off"),
+            "off, power with off_readings 1": (lambda: module(bmc, "power", state="off", off_readings=1), "off"),
+            "off, fence_redfish": (lambda: fence_agent(bmc, "off"), "off"),
+        }
+        taken: dict[str, list[float]] = {name: [] for name in calls}
         try:
-            figures = {
-                "status": {
-                    "power_info": measured(bmc, lambda: module(bmc, "power_info"), "on"),
-                    "fence_redfish": measured(bmc, lambda: fence_agent(bmc, "status"), "on"),
-                },
-                "confirmed off": {
-                    "power": measured(bmc, off, "off"),
-                    "power, its own duration": round(statistics.median(inside), 2),
-                    "power, off_readings 1": measured(
-                        bmc, lambda: module(bmc, "power", state="off", off_readings=1), "off"
-                    ),
-                    "fence_redfish": measured(bmc, lambda: fence_agent(bmc, "off"), "off"),
-                },
-            }
+            for _turn in range(TURNS):  # by turns, so that all of them meet the same load
+                for name, (call, left) in calls.items():
+                    taken[name].append(seconds(bmc, call, left))
         finally:
             bmc.close()
-    print(json.dumps(figures, indent=2))
+    taken["off, power: its own duration"] = own
+    print(json.dumps({name: round(statistics.median(values), 2) for name, values in taken.items()}, indent=2))
 
 
 if __name__ == "__main__":
