@@ -25,6 +25,7 @@ PACKAGES = {
     "rabbitmq-server": "/usr/lib/rabbitmq/bin/rabbitmq-server",
     "openipmi": "/usr/bin/ipmi_sim",
     "ipmitool": "/usr/bin/ipmitool",
+    "snmpd": "/usr/sbin/snmpd",
     "iproute2": "/usr/sbin/ip",
     "iptables": "/usr/sbin/iptables",
 }
