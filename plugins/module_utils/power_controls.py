@@ -14,13 +14,17 @@ from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, Driver
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_ipmi import Ipmi
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_modbus import Modbus
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_redfish import Redfish
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_snmp import Snmp
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
 DRIVERS: dict[str, type[Driver]] = {
     "ipmi": Ipmi,
     "redfish": Redfish,
+    "snmp": Snmp,
+    "modbus": Modbus,
 }
 
 HOST_ARGUMENTS: dict[str, t.Any] = {

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SNMP v1, v2c and v3 against net-snmp's snmpd, whose extension script is the DAEnetIP2 board."""
+
+from __future__ import annotations
+
+import socket
+import time
+import typing as t
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
+from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
+from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import SECONDS
+from tests.integration.power.relay_board import OUTLET, Board, BoardContract, RelayContract, switch
+
+SCRIPT = Path(__file__).with_name("relay.sh")
+WRITE, READ = "write-community", "read-community"
+AUTH, PRIV = "authentication-passphrase", "privacy-passphrase"
+USER = "admin"
+PROTOCOLS = [
+    *((auth, "aes128") for auth in ("md5", "sha", "sha224", "sha256", "sha384", "sha512")),
+    *(("sha256", priv) for priv in ("none", "des", "aes192", "aes256")),
+]
+NET_SNMP = {"sha224": "SHA-224", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512", "aes128": "AES"} | {
+    "aes192": "AES-192",
+    "aes256": "AES-256",
+}
+
+CONFIGURATION = """\
+agentAddress udp:{address}:{port}
+rwcommunity {write}
+rocommunity {read}
+createUser admin SHA {auth} AES {priv}
+rwuser admin auth
+createUser reader SHA {auth} AES {priv}
+rouser reader auth
+{users}
+pass_persist .1.3.6.1.4.1.19865.1.2 /bin/sh {script} {folder}
+"""
+
+
+def user_of(auth: str, priv: str) -> str:
+    return f"u-{auth}-{priv}"
+
+
+def users() -> str:
+    lines = []
+    for auth, priv in PROTOCOLS:
+        privacy = "" if priv == "none" else f" {NET_SNMP.get(priv, priv.upper())} {PRIV}"
+        lines.append(f"createUser {user_of(auth, priv)} {NET_SNMP.get(auth, auth.upper())} {AUTH}{privacy}")
+        lines.append(f"rwuser {user_of(auth, priv)} {'auth' if priv == 'none' else 'priv'}")
+    return "\n".join(lines)
+
+
+class SnmpBoard(Board):
+    """A board at snmpd, which serves every version. version: how `device` and `imposter` speak to it."""
+
+    protocol = "snmp"
+    kind = socket.SOCK_DGRAM
+
+    version = "v1"
+
+    def speak(self, version: str) -> None:
+        self.version = version
+        self.device = self.device_with()
+        self.imposter = self.device_with(password="wrong-community-or-passphrase", options=self._options(None))
+
+    def command(self) -> list[str]:
+        text = CONFIGURATION.format(
+            write=WRITE, read=READ, auth=AUTH, priv=PRIV, script=SCRIPT, users=users(), **vars(self)
+        )
+        (self.folder / "snmpd.conf").write_text(text)
+        persistent = f"--persistentDir={self.folder}/persistent"
+        return ["/usr/sbin/snmpd", "-f", "-r", "-Lo", "-C", "-c", "snmpd.conf", persistent, "-p", "pid"]
+
+    def answers(self, *states: str) -> None:
+        """snmpd itself reads before it sets: a switching takes the first answer twice."""
+        super().answers(states[0], *states)
+
+    def all_off(self) -> None:
+        for pin in [f"{block}.{number}" for block in (1, 2, 3) for number in range(1, 9)]:
+            (self.folder / pin).write_text("0")
+
+    def relay(self, outlet: int) -> str:
+        return f"2.{outlet}"
+
+    def item(self) -> dict[str, t.Any]:
+        v3 = self.version == "v3"
+        secrets = f"{AUTH}/{PRIV}" if v3 else f"{WRITE}/{READ}"
+        return super().item() | {
+            "username": USER if v3 else "",
+            "password": secrets,
+            "options": self._options("/"),
+        }
+
+    def other_version(self, version: str, **fields: t.Any) -> Device:
+        """Return the board through another version than its own."""
+        own, self.version = self.version, version
+        try:
+            return self.device_with(**fields)
+        finally:
+            self.version = own
+
+    def _options(self, separator: str | None) -> dict[str, t.Any]:
+        options: dict[str, t.Any] = {} if self.version == "v1" else {"version": self.version}
+        return options if separator is None else options | {"password_separator": separator}
+
+
+MakeBoard = Callable[[str], SnmpBoard]
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnmpBoard]:
+    board = SnmpBoard(tmp_path_factory.mktemp("board"), "127.0.41.1")
+    yield board
+    board.close()
+
+
+@pytest.fixture
+def make_board(board: SnmpBoard) -> Iterator[MakeBoard]:
+    def make(version: str) -> SnmpBoard:
+        board.speak(version)
+        board.reset()
+        return board
+
+    yield make
+    board.fault("none")
+
+
+@pytest.fixture
+def bench(make_board: MakeBoard) -> SnmpBoard:
+    return make_board("v1")
+
+
+class Community(BoardContract):
+    @pytest.mark.parametrize("act", ["read", "send"])
+    def test_a_wrong_password_is_said_at_once_and_is_final(self, bench: SnmpBoard, act: str) -> None:
+        """An agent ignores a wrong community (RFC 1157, section 4.1): only silence is seen, and the remedy says so."""
+        bench.host_is("on")
+        remedy = "answer.*; check its address.*silent when the community"
+        with pytest.raises(ControlError, match=remedy) as caught:
+            bench.imposter.read(1.0) if act == "read" else bench.imposter.send("off", 1.0)
+        assert not caught.value.final
+        assert bench.imposter.control.password not in str(caught.value)
+        assert bench.device.read(SECONDS) == "on"
+
+
+class TestSnmpV1(Community, RelayContract):
+    """The fixture `bench` speaks v1."""
+
+
+class TestSnmpV2c(Community):
+    @pytest.fixture
+    def bench(self, make_board: MakeBoard) -> SnmpBoard:
+        return make_board("v2c")
+
+
+class TestSnmpV3(BoardContract):
+    @pytest.fixture
+    def bench(self, make_board: MakeBoard) -> SnmpBoard:
+        return make_board("v3")
+
+
+@pytest.mark.parametrize(("version", "state"), [("v1", "noSuchName"), ("v2c", "noAccess")])
+def test_a_community_that_may_only_read_is_refused_at_once(bench: SnmpBoard, version: str, state: str) -> None:
+    bench.host_is("on")
+    device = bench.other_version(version, password=READ, options={"version": version})
+    assert device.read(SECONDS) == "on"
+    with pytest.raises(ControlError, match=rf"refuses the command \({state}\); give a community") as caught:
+        device.send("off", SECONDS)
+    assert caught.value.final
+    assert switch(device, "off")["result"] == "UNKNOWN"
+    assert bench.energised()
+
+
+def test_readings_use_the_read_community_and_commands_the_write_community(bench: SnmpBoard) -> None:
+    reads_only = bench.device_with(password=f"wrong/{READ}")
+    assert reads_only.read(SECONDS) == "off"
+    with pytest.raises(ControlError, match="answer"):
+        reads_only.send("on", 1.0)
+    writes_only = bench.device_with(password=f"{WRITE}/wrong")
+    writes_only.send("on", SECONDS)
+    assert bench.energised()
+    with pytest.raises(ControlError, match="answer"):
+        writes_only.read(1.0)
+
+
+@pytest.mark.parametrize(("auth", "priv"), PROTOCOLS)
+def test_every_protocol_of_v3_is_understood(bench: SnmpBoard, auth: str, priv: str) -> None:
+    options = {"version": "v3", "auth_protocol": auth, "priv_protocol": priv, "password_separator": "/"}
+    device = bench.other_version("v3", username=user_of(auth, priv), options=options)
+    device.send("on", SECONDS)
+    assert device.read(SECONDS) == "on"
+    assert bench.energised()
+
+
+def test_a_wrong_privacy_passphrase_is_silence_and_the_remedy_says_so(bench: SnmpBoard) -> None:
+    """net-snmp cannot read the request and drops it."""
+    bench.host_is("on")
+    device = bench.other_version("v3", password=f"{AUTH}/wrong-passphrase")
+    for act in (lambda: device.read(1.0), lambda: device.send("off", 1.0)):
+        with pytest.raises(ControlError, match=r"answer.*; check.*privacy passphrase.*is wrong") as caught:
+            act()
+        assert not any(secret in str(caught.value) for secret in (AUTH, PRIV, "wrong-passphrase"))
+    assert bench.energised()
+
+
+@pytest.mark.parametrize("fields", [{"username": "nobody"}, {"password": f"wrong-passphrase/{PRIV}"}])
+def test_wrong_credentials_of_v3_are_refused_at_once(bench: SnmpBoard, fields: dict[str, str]) -> None:
+    bench.host_is("on")
+    device = bench.other_version("v3", **fields)
+    started = time.monotonic()
+    for act in (lambda: device.read(SECONDS), lambda: device.send("off", SECONDS)):
+        with pytest.raises(ControlError, match="refuses the login") as caught:
+            act()
+        assert caught.value.final
+        assert not any(secret in str(caught.value) for secret in (AUTH, PRIV, "wrong-passphrase"))
+    assert time.monotonic() - started < 2.0
+    assert bench.energised()
+
+
+def test_a_user_of_v3_that_may_only_read_is_refused_at_once(bench: SnmpBoard) -> None:
+    device = bench.other_version("v3", username="reader")
+    assert device.read(SECONDS) == "off"
+    with pytest.raises(ControlError, match="give a community or user that may write") as caught:
+        device.send("on", SECONDS)
+    assert caught.value.final
+
+
+def test_a_user_without_privacy_is_told_which_option_is_wrong(bench: SnmpBoard) -> None:
+    options = {"version": "v3", "auth_protocol": "sha256", "password_separator": "/"}
+    device = bench.other_version("v3", username=user_of("sha256", "none"), options=options)
+    with pytest.raises(ControlError, match=r"security level.*priv_protocol") as caught:
+        device.read(SECONDS)
+    assert caught.value.final
+
+
+@pytest.mark.parametrize(("port", "block"), [(3, 1), ("5", 2), (6, 3)])
+def test_every_port_of_the_board_has_relays_of_its_own(bench: SnmpBoard, port: object, block: int) -> None:
+    device = bench.device_with(options=bench.item()["options"] | {"board_port": port})
+    device.send("on", SECONDS)
+    energised = [number for number in (1, 2, 3) if (bench.folder / f"{number}.{OUTLET}").read_text().strip() == "1"]
+    assert energised == [block]
+    assert device.read(SECONDS) == "on"
+
+
+@pytest.mark.parametrize("version", ["v1", "v2c", "v3"])
+def test_a_relay_that_is_not_there_is_no_reading(make_board: MakeBoard, version: str) -> None:
+    bench = make_board(version)
+    (bench.folder / "failing").touch()
+    with pytest.raises(ControlError, match=r"shows no .*check outlet and option board_port"):
+        bench.device.read(SECONDS)
+
+
+@pytest.mark.parametrize("value", [2, -1, 255])
+def test_a_number_that_is_no_state_is_no_reading(bench: SnmpBoard, value: int) -> None:
+    (bench.folder / bench.relay(OUTLET)).write_text(str(value))
+    with pytest.raises(ControlError, match=rf"shows no state for its relay {OUTLET} \({value}\)"):
+        bench.device.read(SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"password": ""}, "has no password"),
+        ({"username": "admin"}, "SNMP v1 has no users; remove its username"),
+        ({"options": {"version": "v4"}}, "option version is 'v4'; make it one of v1, v2c, v3"),
+        ({"options": {"board_port": 4}}, "option board_port is '4'; make it one of 3, 5, 6"),
+        ({"options": {"priv_protocol": "none"}}, "SNMP v1 has no priv_protocol"),
+        ({"options": {"password_separator": "//"}}, "password_separator is not one character"),
+        ({"options": {"password_separator": "!"}}, "not two secrets"),
+        ({"options": {"version": "v3"}}, "needs a username"),
+        ({"username": "u", "password": "short", "options": {"version": "v3"}}, "at least 8 bytes"),
+        ({"username": "u", "options": {"version": "v3", "auth_protocol": "none"}}, "option auth_protocol"),
+        ({"username": "u", "options": {"version": "v3", "priv_protocol": "rot13"}}, "option priv_protocol"),
+    ],
+)
+def test_wrong_fields_of_snmp_are_named(bench: SnmpBoard, fields: dict[str, t.Any], said: str) -> None:
+    with pytest.raises(AosError, match=said) as caught:
+        bench.device_with(**fields)
+    assert WRITE not in str(caught.value)
