@@ -12,12 +12,14 @@ import typing as t
 
 from ansible.module_utils.basic import env_fallback
 
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_amt import Amt
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, Driver
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_ipmi import Ipmi
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_modbus import Modbus
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_redfish import Redfish
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_snmp import Snmp
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_ssh import Ssh
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
 DRIVERS: dict[str, type[Driver]] = {
@@ -25,6 +27,8 @@ DRIVERS: dict[str, type[Driver]] = {
     "redfish": Redfish,
     "snmp": Snmp,
     "modbus": Modbus,
+    "amt": Amt,
+    "ssh": Ssh,
 }
 
 HOST_ARGUMENTS: dict[str, t.Any] = {

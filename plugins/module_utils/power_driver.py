@@ -80,3 +80,7 @@ class Driver(abc.ABC):
 
         Acceptance proves nothing about the host. Of the five only `on` and `off` may be transmitted twice.
         """
+
+    def identity(self, control: Control, seconds: float) -> str:
+        """Return the serial number or UUID that the device tells of itself, "" where it cannot; raise a ControlError."""
+        return ""
