@@ -82,5 +82,5 @@ class Driver(abc.ABC):
         """
 
     def identity(self, control: Control, seconds: float) -> str:
-        """Return the serial number or UUID that the device tells of itself, "" where it cannot; raise a ControlError."""
+        """Return the serial number or UUID that the device tells, "" where it cannot; raise a ControlError."""
         return ""

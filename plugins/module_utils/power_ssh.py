@@ -242,13 +242,15 @@ def _virsh_error(control: Control, said: str, code: int) -> ControlError:
     """Return the error for what the remote command says. code: its exit status."""
     if code == KILLED:
         return ControlError("runs virsh without an end", "look whether libvirtd hangs on the hypervisor")
-    if code == NOT_FOUND or "No such file or directory: virsh" in said:
+    if code == NOT_FOUND:
         return ControlError(
             f"cannot run virsh ({_last_line(said)})", "install libvirt-clients on the hypervisor", final=True
         )
     if re.search(r"failed to get domain|[Dd]omain not found", said):
         return ControlError(
-            f"has no domain {domain(control)}", "set the option domain to its name or UUID on the hypervisor", final=True
+            f"has no domain {domain(control)}",
+            "set the option domain to its name or UUID on the hypervisor",
+            final=True,
         )
     if "failed to connect to the hypervisor" in said:
         denied = re.search(r"Permission denied|authentication (failed|unavailable|cancelled)|access denied", said)

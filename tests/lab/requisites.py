@@ -28,6 +28,13 @@ PACKAGES = {
     "snmpd": "/usr/sbin/snmpd",
     "iproute2": "/usr/sbin/ip",
     "iptables": "/usr/sbin/iptables",
+    "openssh-server": "/usr/sbin/sshd",
+    "openssh-client": "/usr/bin/ssh",
+    "openssl": "/usr/bin/openssl",
+    "libvirt-daemon": "/usr/sbin/libvirtd",
+    "libvirt-daemon-driver-qemu": "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+    "libvirt-clients": "/usr/bin/virsh",
+    "qemu-system-x86": "/usr/bin/qemu-system-x86_64",
 }
 # Debian asks it whether a freshly installed daemon may be started.
 POLICY = Path("/usr/sbin/policy-rc.d")

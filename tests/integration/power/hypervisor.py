@@ -24,7 +24,10 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process im
 PROGRAMS = {
     "sshd": ("/usr/sbin/sshd", "openssh-server"),
     "libvirtd": ("/usr/sbin/libvirtd", "libvirt-daemon"),
-    "driver": ("/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so", "libvirt-daemon-driver-qemu"),
+    "driver": (
+        "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+        "libvirt-daemon-driver-qemu",
+    ),
     "virsh": ("/usr/bin/virsh", "libvirt-clients"),
     "qemu": ("/usr/bin/qemu-system-x86_64", "qemu-system-x86"),
 }
@@ -41,6 +44,7 @@ cp "$1/qemu.conf" /etc/libvirt/
 unshare --net /usr/sbin/libvirtd -f "$1/libvirtd.conf" >"$1/libvirtd.log" 2>&1 &
 exec /usr/sbin/sshd -D -e -f "$1/sshd_config" -E "$1/sshd.log"
 """
+UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
 LIBVIRTD = """\
 listen_tls = 0
 listen_tcp = 0
@@ -109,6 +113,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def processes(*words: str) -> list[int]:
+    """Return the processes in whose argument lists all the words occur."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it ended meanwhile
+            continue
+        if all(word in line for word in words):
+            found.append(int(path.name))
+    return found
+
+
 class Hypervisor:
     """libvirtd and sshd. host: an obedient domain under the full name of the host; `deaf` has no operating system."""
 
@@ -137,8 +154,7 @@ class Hypervisor:
         (folder / "bin/virsh").chmod(0o755)
         (folder / "floppy").write_bytes(OBEDIENT.ljust(510, b"\0") + b"\x55\xaa" + bytes(1439 * 1024 + 512))
         self._process = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
-            + ["sh", str(folder / "start"), str(folder)],
+            [*UNSHARE, "sh", str(folder / "start"), str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -190,7 +206,10 @@ class Hypervisor:
         if name == "stuck":
             (self.folder / "stuck").touch()
         elif name in ("silent", "hung"):
-            self._stop({"silent": "sshd", "hung": "libvirtd"}[name])
+            program = {"silent": "/usr/sbin/sshd", "hung": "/usr/sbin/libvirtd"}[name]
+            self._stopped += processes(program, str(self.folder))
+            for pid in self._stopped:
+                os.kill(pid, signal.SIGSTOP)
         else:
             (self.folder / "stuck").unlink(missing_ok=True)
             while self._stopped:
@@ -223,17 +242,6 @@ class Hypervisor:
     def _inside(self) -> int:
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         return int(children[0])
-
-    def _stop(self, program: str) -> None:
-        """Stop the program itself, not its children: those of sshd are sessions."""
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                line = (path / "cmdline").read_bytes()
-            except OSError:  # it ended meanwhile
-                continue
-            if f"/usr/sbin/{program}".encode() in line and str(self.folder).encode() in line:
-                os.kill(int(path.name), signal.SIGSTOP)
-                self._stopped.append(int(path.name))
 
     def _define(self, name: str, uuid: str, disk: str, boot: str) -> None:
         description = self.folder / f"{name}.xml"

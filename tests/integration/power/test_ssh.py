@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import signal
 import time
 import typing as t
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power
     eventually,
 )
 from tests.integration.power.conftest import HOST
-from tests.integration.power.hypervisor import UUID, Hypervisor
+from tests.integration.power.hypervisor import UUID, Hypervisor, processes
 
 SECONDS = 5.0
 
@@ -72,7 +73,7 @@ def test_an_off_is_confirmed_and_the_guest_is_gone(bench: Hypervisor) -> None:
 
 def test_an_operating_system_that_ignores_a_soft_off_is_still_on(bench: Hypervisor) -> None:
     bench.host_is("on", "deaf")
-    power = switch(bench.device_with(domain="deaf"), "soft_off", timeout=4)
+    power = switch(bench.device_with(domain="deaf"), "soft_off", timeout=3)
     assert (power["result"], power["state"]) == ("STILL_ON", "on")
     assert bench.commands() == ["shutdown"]
     bench.host_is("off", "deaf")
@@ -84,12 +85,14 @@ def test_a_paused_guest_holds_its_disks_and_is_on(bench: Hypervisor) -> None:
     assert bench.state() == "paused"
     assert bench.device.read(SECONDS) == "on"
     bench.device.send("on", SECONDS)
-    assert switch(bench.device, "off")["result"] == "OFF_CONFIRMED"
+    bench.device.send("off", SECONDS)
+    assert bench.state() == "shut off"
 
 
 def test_a_crashed_qemu_is_off(bench: Hypervisor) -> None:
     bench.host_is("on")
-    subprocess.run(["nsenter", "-t", str(bench._inside()), "-m", "-p", "pkill", "-9", "-f", f"guest={HOST}"], check=True)
+    (qemu,) = processes("qemu-system", str(bench.folder))
+    os.kill(qemu, signal.SIGKILL)
     assert eventually(bench.device, "off")
 
 
@@ -102,7 +105,7 @@ def test_a_cycle_starts_the_guest_anew(bench: Hypervisor) -> None:
     assert bench.commands() == ["destroy", "start"]
 
 
-@pytest.mark.parametrize("action", ["cycle", "reset", "soft_off"])
+@pytest.mark.parametrize("action", ["cycle", "soft_off"])
 def test_a_restart_of_a_guest_that_is_off_is_refused(bench: Hypervisor, action: str) -> None:
     error = refusal(bench.device, action)
     assert "refuses (" in str(error)
@@ -111,8 +114,7 @@ def test_a_restart_of_a_guest_that_is_off_is_refused(bench: Hypervisor, action: 
 
 
 def test_the_identity_is_the_uuid_of_the_domain(bench: Hypervisor) -> None:
-    control = Control(HOST, "h", "ssh", "127.0.0.1", bench.port, username="root", options=bench.item()["options"])
-    assert Ssh().identity(control, SECONDS) == UUID
+    assert Ssh().identity(bench.device.control, SECONDS) == UUID
 
 
 def test_the_domain_may_be_named_by_its_uuid(bench: Hypervisor) -> None:
@@ -126,11 +128,11 @@ def test_an_unknown_domain_is_final_and_named(bench: Hypervisor) -> None:
     assert "has no domain compute-99; set the option domain" in str(error)
 
 
-@pytest.mark.parametrize("name", ["a b", "x'y", '"', "$(touch INJECTED)", "`touch INJECTED`", "a;touch INJECTED", "x&&y"])
-def test_a_domain_name_is_never_a_command(bench: Hypervisor, name: str) -> None:
+def test_a_domain_name_is_never_a_command(bench: Hypervisor) -> None:
     target = bench.folder / "injected"
-    error = refusal(bench.device_with(domain=name.replace("INJECTED", str(target))), "off")
-    assert "has no domain" in str(error)
+    name = f"a 'b\" $(touch {target}) `touch {target}`; touch {target} && touch {target} | touch {target} #"
+    error = refusal(bench.device_with(domain=name), "off")
+    assert f"has no domain {name}" in str(error)
     assert not target.exists()
 
 
@@ -206,18 +208,11 @@ def test_a_hung_libvirt_is_unknown_in_time_and_nothing_waits_for_it(bench: Hyper
     assert power["result"] == "UNKNOWN"
     assert "answer" in power["message"]
     deadline = time.monotonic() + 5
-    while (left := virsh_processes(bench)) and time.monotonic() < deadline:
+    while (left := processes("/usr/bin/virsh", HOST)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not left
     bench.fault("none")
     assert switch(bench.device, "off")["result"] == "OFF_CONFIRMED"
-
-
-def virsh_processes(bench: Hypervisor) -> list[str]:
-    """Return the argument lists of virsh on the hypervisor, as far as they came through ssh."""
-    inside = f"nsenter -t {bench._inside()} -m -p ps -eo args".split()
-    lines = subprocess.run(inside, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line for line in lines if line.startswith("/usr/bin/virsh -q -c qemu:///system dom")]
 
 
 def test_an_off_reading_before_an_on_reading_is_no_proof(bench: Hypervisor) -> None:
