@@ -18,13 +18,16 @@ options:
   controls:
     description:
       - The power controls of the host, usually its host variable C(power_controls).
-      - The one with O(controls[].default=true) is used, or the only one.
+      - The one with O(controls[].default=true) is used first, or the only one.
     type: list
     elements: dict
     required: true
     suboptions:
       title:
-        description: Name of the control, unique within the host.
+        description:
+          - Name of the control, unique within the host.
+          - Items of one title and protocol with different outlets are the outlets that feed one host with several
+            supplies, and count as one control. All supplies of a host belong under one title.
         type: str
         required: true
       protocol:
@@ -53,13 +56,18 @@ options:
           - Without it the value of the environment variable E(AOS_BMC_PASSWORD).
         type: str
       default:
-        description: Whether the host is switched by this control, where it has several.
+        description: Whether the host is switched by this control first, where it has several.
         type: bool
         default: false
       options:
         description: Further settings of the protocol. V(ipmi) has none.
         type: dict
         default: {}
+      identity:
+        description:
+          - Serial number or UUID that the device told when it was recorded, see M(aos.cloud_manager.power_info).
+          - A device that tells another one, or none, is neither believed nor switched.
+        type: str
 requirements:
   - pyghmi >= 1.5.60 for O(controls[].protocol=ipmi)
 notes:

@@ -14,6 +14,7 @@ from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_amt import Amt
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, Driver
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_gang import Gang
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_ipmi import Ipmi
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_modbus import Modbus
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
@@ -47,6 +48,7 @@ HOST_ARGUMENTS: dict[str, t.Any] = {
             "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["AOS_BMC_PASSWORD"])},
             "default": {"type": "bool", "default": False},
             "options": {"type": "dict", "default": {}},
+            "identity": {"type": "str"},
         },
     },
 }
@@ -54,21 +56,24 @@ HOST_ARGUMENTS: dict[str, t.Any] = {
 LARGEST_PORT = 65535
 
 
-def devices(host: str, items: list[dict[str, t.Any]]) -> list[Device]:
-    """Return the host's controls ready for use; raise an AosError that names what is wrong with them."""
+def devices(host: str, items: list[dict[str, t.Any]]) -> list[Device | Gang]:
+    """Return the host's controls ready for use; raise an AosError that names what is wrong with them.
+
+    Items of one title are the outlets of one control: the host has several supplies.
+    """
     if not items:
         raise AosError(f"host {host} has no power control; give it one in the host variable power_controls")
-    found: list[Device] = []
+    titled: dict[str, list[Device]] = {}
     for item in items:
         control, driver = _control(host, item)
-        if control.title in (device.control.title for device in found):
-            raise AosError(f"host {host} has two power controls named {control.title}; give each a title of its own")
         driver.check(control)
-        found.append(Device(control, driver))
-    return found
+        titled.setdefault(control.title, []).append(Device(control, driver))
+    for title, members in titled.items():
+        _check_outlets(host, title, [member.control for member in members])
+    return [members[0] if len(members) == 1 else Gang(members) for members in titled.values()]
 
 
-def default_device(host: str, found: list[Device]) -> Device:
+def default_device(host: str, found: list[Device | Gang]) -> Device | Gang:
     """Return the control that is the default one, or the only one."""
     chosen = [device for device in found if device.control.default] or found
     if len(chosen) > 1:
@@ -76,6 +81,31 @@ def default_device(host: str, found: list[Device]) -> Device:
         which = "several default power controls" if chosen[0].control.default else "no default power control"
         raise AosError(f"host {host} has {which} ({titles}); set default: true on exactly one of them")
     return chosen[0]
+
+
+def in_order(host: str, found: list[Device | Gang]) -> list[Device | Gang]:
+    """Return the default control, then the others in the order given."""
+    default = default_device(host, found)
+    return [default, *(device for device in found if device is not default)]
+
+
+def _check_outlets(host: str, title: str, controls: list[Control]) -> None:
+    """Raise an AosError unless items of one title are different outlets."""
+    places = [(control.address, control.port, control.outlet) for control in controls]
+    if len(places) == 1:
+        return
+    if any(control.outlet is None for control in controls):
+        raise AosError(
+            f"host {host} has two power controls named {title}; give each a title of its own, or each its outlet if "
+            "they feed several supplies of the host"
+        )
+    twice = next((place for place in places if places.count(place) > 1), None)
+    if twice:
+        raise AosError(
+            f"host {host}: power control {title} has outlet {twice[2]} of {twice[0]} twice; remove one of the items"
+        )
+    if len({control.protocol for control in controls}) > 1:
+        raise AosError(f"host {host}: power control {title} has outlets of several protocols; give it one of them")
 
 
 def _control(host: str, item: dict[str, t.Any]) -> tuple[Control, Driver]:
@@ -92,6 +122,7 @@ def _control(host: str, item: dict[str, t.Any]) -> tuple[Control, Driver]:
         password=item["password"] or "",
         default=item["default"],
         options=item["options"],
+        identity=(item.get("identity") or "").strip(),
     )
     for kind in ("title", "address"):
         if not item[kind].strip():

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 ON = "on"
 OFF = "off"
 UNKNOWN = "unknown"
+# Some outlets of a host with several supplies are on, others are off.
+PARTLY = "partly"
 
 
 class ControlError(Exception):
@@ -23,13 +25,15 @@ class ControlError(Exception):
     reason: what was seen, as the end of a sentence that begins with the control's name.
     remedy: what an operator can do about it.
     final: asking again within the same run cannot help (a wrong password; repeating it may lock the account).
+    foreign: the device is not the one that was recorded, so the host must not be switched, by no other control either.
     """
 
-    def __init__(self, reason: str, remedy: str, *, final: bool = False) -> None:
+    def __init__(self, reason: str, remedy: str, *, final: bool = False, foreign: bool = False) -> None:
         super().__init__(f"{reason}; {remedy}")
         self.reason = reason
         self.remedy = remedy
         self.final = final
+        self.foreign = foreign
 
 
 class NoAnswer(ControlError):
@@ -44,7 +48,10 @@ class NoAnswer(ControlError):
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One item of the host variable `power_controls`, checked. port: the protocol's own when none was given."""
+    """One item of the host variable `power_controls`, checked. port: the protocol's own when none was given.
+
+    identity: what the device said of itself when it was recorded (Driver.identity), "" where nothing was.
+    """
 
     host: str
     title: str
@@ -56,6 +63,7 @@ class Control:
     password: str = field(default="", repr=False)
     default: bool = False
     options: dict[str, t.Any] = field(default_factory=dict)
+    identity: str = ""
 
     def __str__(self) -> str:
         return f"host {self.host}: power control {self.title} ({self.protocol} {self.address}:{self.port})"
@@ -82,5 +90,5 @@ class Driver(abc.ABC):
         """
 
     def identity(self, control: Control, seconds: float) -> str:
-        """Return the serial number or UUID that the device tells, "" where it cannot; raise a ControlError."""
+        """Return the system serial number or UUID as the device tells it, "" where it cannot; raise a ControlError."""
         return ""

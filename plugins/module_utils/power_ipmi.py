@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import typing as t
+import uuid
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import (
     OFF,
@@ -25,8 +27,9 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver imp
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, MissingLibrary
 
 try:
-    from pyghmi.exceptions import IpmiException
+    from pyghmi.exceptions import BmcErrorException, IpmiException
     from pyghmi.ipmi.command import Command
+    from pyghmi.ipmi.fru import FRU
     from pyghmi.ipmi.private import session as pyghmi_session
 
     HAS_PYGHMI = True
@@ -36,6 +39,14 @@ except ImportError:
 NETFN_CHASSIS = 0x00
 GET_CHASSIS_STATUS = 0x01
 CHASSIS_CONTROL = 0x02
+NETFN_APPLICATION = 0x06
+GET_SYSTEM_GUID = 0x37
+GUID_LENGTH = 16
+NETFN_STORAGE = 0x0A
+GET_FRU_INVENTORY_AREA_INFO = 0x10
+READ_FRU_DATA = 0x11
+FRU_PIECE = 16
+LARGEST_FRU = 2048
 ACTIONS = {"off": 0, "on": 1, "cycle": 2, "reset": 3, "soft_off": 5}
 REPEATABLE = ("on", "off")
 
@@ -47,6 +58,8 @@ LONGEST_WAIT_SECONDS = 0.01
 
 INSUFFICIENT_PRIVILEGE = 0xD4
 NOT_IN_PRESENT_STATE = 0xD5
+# IPMI specification 2.0, table 5-2: invalid command, invalid for this LUN, data not present, invalid field (no such FRU).
+ABSENT = (0xC1, 0xC2, 0xCB, 0xCC)
 
 # IPMI specification 2.0, section 22.30 and table 13-11: longer ones cannot be set at a controller.
 LONGEST_USERNAME = 16
@@ -79,6 +92,8 @@ class Ipmi(Driver):
                 raise AosError(f"{control} has no {kind}; set it in power_controls or in AOS_BMC_{kind.upper()}")
             if len(value.encode()) > longest:
                 raise AosError(f"{control}: its {kind} is longer than the {longest} bytes that IPMI allows; correct it")
+        if control.outlet is not None:
+            raise AosError(f"{control}: protocol ipmi has no outlets, remove outlet {control.outlet}")
         if control.options:
             unknown = ", ".join(sorted(control.options))
             raise AosError(f"{control}: protocol ipmi has no options, remove: {unknown}")
@@ -103,27 +118,95 @@ class Ipmi(Driver):
             if action not in REPEATABLE:
                 raise
 
+    def identity(self, control: Control, seconds: float) -> str:
+        """Return the system GUID as a UUID, or, where the controller has none, the serial number of its first FRU.
+
+        IPMI specification 2.0, section 22.14: a GUID that is all zeros or ones is none. Its bytes are taken in the order
+        of SMBIOS, as most controllers send them; what counts is that they are always taken alike.
+        """
+        with logged_in(control) as session:
+            answer = session.raw_command(netfn=NETFN_APPLICATION, command=GET_SYSTEM_GUID, timeout=RETRANSMIT_SECONDS)
+            data = _data_unless_absent(answer)
+            if len(data) == GUID_LENGTH and data.strip(b"\0") and data.strip(b"\xff"):
+                return str(uuid.UUID(bytes_le=data))
+            return _fru_serial(session)
+
     def _chassis(self, control: Control, command: int, data: tuple[int, ...], retransmit: float) -> bytes:
         """Log in, send one chassis command, log out; return the data of the answer."""
-        _wait_in_short_steps()
-        try:
-            session = Command(
-                bmc=control.address,
-                port=control.port,
-                # A second session with text credentials never returns: pyghmi compares them with its own bytes.
-                userid=control.username.encode(),
-                password=control.password.encode(),
-            )
+        with logged_in(control) as session:
             answer = session.raw_command(netfn=NETFN_CHASSIS, command=command, data=data, timeout=retransmit)
-            with contextlib.suppress(IpmiException):  # what was asked is answered already
-                session.ipmi_session.logout()
-        except IpmiException as error:
-            raise translated(str(error)) from error
-        except socket.gaierror as error:
-            raise ControlError(f"has an address that does not resolve: {error.strerror}", "correct it") from error
-        if answer.get("error"):
-            raise translated(str(answer["error"]), answer.get("code"))
-        return bytes(answer["data"])
+            if answer.get("error"):
+                raise translated(str(answer["error"]), answer.get("code"))
+            return bytes(answer["data"])
+
+
+@contextlib.contextmanager
+def logged_in(control: Control) -> t.Iterator[Command]:
+    """Log in, and out again at the end; errors of pyghmi inside become a ControlError."""
+    _wait_in_short_steps()
+    try:
+        session = Command(
+            bmc=control.address,
+            port=control.port,
+            # A second session with text credentials never returns: pyghmi compares them with its own bytes.
+            userid=control.username.encode(),
+            password=control.password.encode(),
+        )
+        try:
+            yield session
+        except IpmiException:  # it is gone
+            raise
+        except ControlError:
+            _log_out(session)
+            raise
+        _log_out(session)
+    except IpmiException as error:
+        raise translated(str(error)) from error
+    except socket.gaierror as error:
+        raise ControlError(f"has an address that does not resolve: {error.strerror}", "correct it") from error
+
+
+def _log_out(session: Command) -> None:
+    with contextlib.suppress(IpmiException):  # what was asked is answered already
+        session.ipmi_session.logout()
+
+
+def _data_unless_absent(answer: dict[str, t.Any]) -> bytes:
+    """Return the data of an answer, b"" where the controller does not know what was asked for."""
+    if answer.get("code") in ABSENT:
+        return b""
+    if answer.get("error"):
+        raise translated(str(answer["error"]), answer.get("code"))
+    return bytes(answer["data"])
+
+
+def _fru_serial(session: Command) -> str:
+    """Return the serial number of the product, else of the board or the chassis, "" where FRU 0 has none."""
+    try:
+        found = FRU(rawdata=_fru_content(session)).info or {}
+    except (BmcErrorException, IndexError):  # empty, or its content is broken
+        return ""
+    values = (found.get(name) or "" for name in ("Serial Number", "Board serial number", "Chassis serial number"))
+    texts = (bytes(value).hex() if isinstance(value, bytearray) else str(value).strip() for value in values)
+    return next(filter(None, texts), "")
+
+
+def _fru_content(session: Command) -> bytes:
+    """Read FRU 0 in pieces that every controller can send (IPMI specification 2.0, sections 34.1 and 34.2)."""
+
+    def asked(command: int, *data: int) -> bytes:
+        return _data_unless_absent(
+            session.raw_command(netfn=NETFN_STORAGE, command=command, data=data, timeout=RETRANSMIT_SECONDS)
+        )
+
+    size = min(int.from_bytes(asked(GET_FRU_INVENTORY_AREA_INFO, 0)[:2], "little"), LARGEST_FRU)
+    content = b""
+    while len(content) < size:
+        piece = asked(READ_FRU_DATA, 0, *len(content).to_bytes(2, "little"), min(FRU_PIECE, size - len(content)))[1:]
+        if not piece:
+            break
+        content += piece
+    return content
 
 
 def _wait_in_short_steps() -> None:

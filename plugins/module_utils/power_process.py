@@ -18,6 +18,7 @@ import select
 import signal
 import time
 import typing as t
+from types import MappingProxyType
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import (
     Control,
@@ -37,8 +38,11 @@ class Exchange:
     The secret it needs passes by fork, so it is never in an argument list, an environment or a file.
     """
 
-    def __init__(self, call: t.Callable[[], str | None], seconds: float) -> None:
+    def __init__(
+        self, call: t.Callable[[], str | None], seconds: float, on_success: t.Callable[[], None] = lambda: None
+    ) -> None:
         self.ended_at = 0.0
+        self._on_success = on_success
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds
         self._pipe, write_end = os.pipe()
@@ -60,6 +64,7 @@ class Exchange:
             raise NoAnswer(self._seconds)
         if "error" in answer:
             raise ControlError(**answer["error"])
+        self._on_success()
         return t.cast("str | None", answer["value"])
 
     def _receive(self) -> dict[str, t.Any] | None:
@@ -97,7 +102,8 @@ def _be_the_child(call: t.Callable[[], str | None], write_end: int, seconds: flo
         try:
             answer: dict[str, t.Any] = {"value": call()}
         except ControlError as error:
-            answer = {"error": {"reason": error.reason, "remedy": error.remedy, "final": error.final}}
+            fields = ("reason", "remedy", "final", "foreign")
+            answer = {"error": {name: getattr(error, name) for name in fields}}
         except Exception as error:  # noqa: BLE001 - the boundary of a process: nothing above would see it
             answer = {"error": _unforeseen(error)}
         with open(write_end, "wb") as pipe:
@@ -114,15 +120,31 @@ def _unforeseen(error: Exception) -> dict[str, str]:
 
 
 class Device:
-    """A control whose every reading and command is an exchange of its own. Errors never contain its password."""
+    """A control whose every reading and command is an exchange of its own. Errors never contain its password.
+
+    Where an identity is recorded for the control, the first exchange begins with the question for it, and so do those
+    that follow until one succeeded: nothing is believed of a foreign device, and nothing is sent to it.
+    shown: what the last reading showed of single outlets; empty, since this is one.
+    """
+
+    shown: t.Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, control: Control, driver: Driver) -> None:
         self.control = control
         self._driver = driver
+        self._known = not control.identity
 
     def start_reading(self, seconds: float) -> Exchange:
         """Begin a reading, so that several controls can be read at the same time."""
-        return Exchange(lambda: self._guarded(lambda: self._driver.read(self.control, seconds)), seconds)
+        return self._start(lambda: self._driver.read(self.control, seconds), seconds)
+
+    def start_sending(self, action: str, seconds: float) -> Exchange:
+        """Begin to send a command, so that several outlets can be switched at the same time."""
+        return self._start(lambda: self._driver.send(self.control, action, seconds), seconds)
+
+    def start_identifying(self, seconds: float) -> Exchange:
+        """Ask the device who it is, whatever is recorded."""
+        return Exchange(lambda: self._guarded(lambda: self._driver.identity(self.control, seconds)), seconds)
 
     def read(self, seconds: float) -> str:
         """Return ON or OFF from a fresh session; raise a ControlError, at the latest after `seconds`."""
@@ -130,7 +152,20 @@ class Device:
 
     def send(self, action: str, seconds: float) -> None:
         """Send a command through a fresh session; raise a ControlError, at the latest after `seconds`."""
-        Exchange(lambda: self._guarded(lambda: self._driver.send(self.control, action, seconds)), seconds).result()
+        self.start_sending(action, seconds).result()
+
+    def _start(self, call: t.Callable[[], str | None], seconds: float) -> Exchange:
+        if self._known:
+            return Exchange(lambda: self._guarded(call), seconds)
+
+        def asked_first() -> str | None:
+            _check_identity(self.control.identity, self._driver.identity(self.control, seconds))
+            return call()
+
+        return Exchange(lambda: self._guarded(asked_first), seconds, self._is_known)
+
+    def _is_known(self) -> None:
+        self._known = True
 
     def _guarded(self, call: t.Callable[[], str | None]) -> str | None:
         try:
@@ -141,3 +176,18 @@ class Device:
             if self.control.password and self.control.password in str(error):
                 raise RuntimeError("the library's message is withheld, it contains the password") from None
             raise
+
+
+def _check_identity(recorded: str, told: str) -> None:
+    """Raise a foreign ControlError unless the device is the one that was recorded; case and outer space don't count."""
+    if recorded.strip().casefold() == told.strip().casefold():
+        return
+    raise ControlError(
+        f"is another device than the one recorded: it tells identity {told}, recorded is {recorded}; nothing was sent"
+        if told
+        else f"tells no identity, recorded is {recorded}; nothing was sent",
+        "correct its address, or, if the device was replaced on purpose, verify which host it switches and record its "
+        "identity anew (field identity in power_controls)",
+        final=True,
+        foreign=True,
+    )

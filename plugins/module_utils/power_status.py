@@ -12,19 +12,25 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import UNKNOWN, ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import OFF, ON, UNKNOWN, ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_gang import Gang, Together
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device, Exchange
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits, read_as, reading
 
 
 @dataclass(slots=True)
 class Observation:
-    """What one control showed, reading after reading, until it failed."""
+    """What one control showed, reading after reading, until it failed.
 
-    device: Device
+    identity: what it tells of itself, "" where it cannot, None where it was not asked or did not answer.
+    """
+
+    device: Device | Gang
     readings: list[dict[str, t.Any]] = field(default_factory=list)
     error: ControlError | None = None
     duration: float = 0.0
+    identity: str | None = None
+    unidentified: ControlError | None = None
 
     def facts(self) -> dict[str, t.Any]:
         """Return `power`: the state if every reading shows the same one, else unknown and why."""
@@ -34,24 +40,34 @@ class Observation:
         return {
             "host": control.host,
             "state": state,
-            "result": "READ" if state != UNKNOWN else "UNKNOWN",
+            "result": "READ" if state in (ON, OFF) else "UNKNOWN",
             "control": control.title,
             "readings": self.readings,
+            "identity": self.identity,
             "message": f"{control} {self._sentence(state)}",
-            "confirmed_at": self.readings[-1]["at"] if state != UNKNOWN else None,
+            "confirmed_at": self.readings[-1]["at"] if state in (ON, OFF) else None,
             "duration": round(self.duration, 3),
         }
 
     def _sentence(self, state: str) -> str:
+        told = "" if self.unidentified is None else f"; its identity could not be read: {self.unidentified}"
+        return self._seen(state) + told
+
+    def _seen(self, state: str) -> str:
         if self.error is not None:
             return str(self.error)
+        if state in (ON, OFF):
+            return f"reads {state} ({len(self.readings)} reading(s))"
         if state == UNKNOWN:
             return "reads on and off in turn; it is being switched, read it again later"
-        return f"reads {state} ({len(self.readings)} reading(s))"
+        return f"{read_as(state, self.readings)}: the host may run on what is on; switch all outlets the same way"
 
 
-def observe(devices: list[Device], limits: Limits) -> list[Observation]:
-    """Read every control `limits.proofs` times, each reading in a session of its own, all of them side by side."""
+def observe(devices: t.Sequence[Device | Gang], limits: Limits, *, identity: bool = False) -> list[Observation]:
+    """Read every control `limits.proofs` times, each reading in a session of its own, all of them side by side.
+
+    identity: ask each of them afterwards who it is, except those that have failed before for another reason than that.
+    """
     started = time.monotonic()
     observations = [Observation(device) for device in devices]
     for number in range(limits.proofs):
@@ -63,13 +79,26 @@ def observe(devices: list[Device], limits: Limits) -> list[Observation]:
         for seen, exchange in asked:
             _take(seen, exchange)
             seen.duration = time.monotonic() - started
+    if identity:
+        left = limits.timeout - (time.monotonic() - started)
+        asking = [
+            (seen, seen.device.start_identifying(max(0.0, left)))
+            for seen in observations
+            if seen.error is None or seen.error.foreign
+        ]
+        for seen, exchange in asking:
+            try:
+                seen.identity = exchange.result()
+            except ControlError as error:
+                seen.unidentified = error
+            seen.duration = time.monotonic() - started
     return observations
 
 
-def _take(seen: Observation, exchange: Exchange) -> None:
+def _take(seen: Observation, exchange: Exchange | Together) -> None:
     state: str | None = UNKNOWN
     try:
         state = exchange.result()
     except ControlError as error:
         seen.error = error
-    seen.readings.append({"at": exchange.ended_at, "state": state})
+    seen.readings.append(reading(exchange.ended_at, state, seen.device.shown))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, CloudManager contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Switch a host and prove it: what is sent, what counts as a proof, and when it is given up.
+"""Switch a host by one control and prove it: what is sent, what counts as a proof, and when it is given up.
 
 PRIVATE to the collection aos.cloud_manager: may change in any release.
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import (
     OFF,
     ON,
+    PARTLY,
     UNKNOWN,
     Control,
     ControlError,
@@ -27,6 +28,8 @@ RESEND_SECONDS = 5.0
 EXCHANGE_SECONDS = 10.0
 # The part of the timeout that the reading before an off may take.
 LOOK_SHARE = 1 / 3
+
+SEEN = (ON, OFF, PARTLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,16 @@ GOALS = {
 
 
 class Reachable(t.Protocol):
-    """A control that answers within the seconds it is given, or raises a ControlError."""
+    """A control that answers within the seconds it is given, or raises a ControlError.
 
-    control: Control
+    shown: by name of the outlet what the last reading showed; empty where the control is one outlet.
+    """
+
+    @property
+    def control(self) -> Control: ...
+
+    @property
+    def shown(self) -> t.Mapping[str, str]: ...
 
     def read(self, seconds: float) -> str: ...
 
@@ -100,8 +110,22 @@ class Limits:
             )
 
 
+def reading(at: float, state: str | None, shown: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """Return one item of `readings`. shown: what single outlets showed, where there are several."""
+    outlets = {"outlets": dict(shown)} if shown else {}
+    return {"at": at, "state": state, **outlets}
+
+
+def read_as(state: str, readings: t.Sequence[dict[str, t.Any]]) -> str:
+    """Say what was read, outlet by outlet as in the last of the readings where they differ."""
+    if state != PARTLY:
+        return f"reads {state}"
+    outlets = next(one["outlets"] for one in reversed(readings) if one["state"] == PARTLY)
+    return "reads " + ", ".join(f"{outlet} {shown}" for outlet, shown in outlets.items())
+
+
 class Switching:
-    """One request for one host: look at the current state, plan, apply, report."""
+    """One request for one control: look at the current state, plan, apply, report."""
 
     def __init__(self, device: Reachable, state: str, limits: Limits, clock: Clock = time) -> None:
         self._device = device
@@ -125,10 +149,20 @@ class Switching:
         return self._goal.always or self.before != self._goal.proof
 
     @property
+    def sent(self) -> bool:
+        """Whether the control accepted a command."""
+        return self._sent_at is not None
+
+    @property
     def changed(self) -> bool:
         """Whether the host changes (check mode) or was changed. A repeated off of an off host changes nothing."""
         proof = self._goal.proof
         return self.before != proof or any(seen["state"] not in (proof, UNKNOWN) for seen in self._readings)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the device is not the one that was recorded."""
+        return self._error is not None and self._error.foreign
 
     @property
     def diff(self) -> dict[str, dict[str, str]]:
@@ -168,7 +202,7 @@ class Switching:
         result = self._result()
         power = self._facts(result)
         if result != self._goal.reached:
-            raise NeverReached(power["message"], power=power, changed=self._sent_at is not None and self.changed)
+            raise NeverReached(power["message"], power=power, changed=self.sent and self.changed)
         return power
 
     def not_sent(self) -> dict[str, t.Any]:
@@ -195,7 +229,7 @@ class Switching:
 
     def _contradicted(self) -> bool:
         """Whether the last reading contradicts a command old enough to be sent again."""
-        if not (self._goal.repeat and self._readings and self._readings[-1]["state"] in (ON, OFF)):
+        if not (self._goal.repeat and self._readings and self._readings[-1]["state"] in SEEN):
             return False
         contradicts = self._readings[-1]["state"] != self._goal.proof
         return contradicts and (self._sent_at is None or self._clock.monotonic() - self._sent_at >= RESEND_SECONDS)
@@ -219,7 +253,7 @@ class Switching:
             # One that the deadline cut short says nothing against the readings before it.
             if self._left > 0 or self.seen == UNKNOWN:
                 self._error, self.seen = error, UNKNOWN
-        self._readings.append({"at": self._clock.time(), "state": state})
+        self._readings.append(reading(self._clock.time(), state, self._device.shown))
         return state
 
     def _count(self, seen: str) -> None:
@@ -230,11 +264,10 @@ class Switching:
             self._proofs = 0
 
     def _result(self) -> str:
-        sent = self._sent_at is not None
-        reached = sent if self._goal.proof is None else self._proofs >= self._proofs_needed
+        reached = self.sent if self._goal.proof is None else self._proofs >= self._proofs_needed
         if reached:
             return self._goal.reached
-        contradicted = sent and self.seen in (ON, OFF) and self.seen != self._goal.proof
+        contradicted = self.sent and self.seen in SEEN and self.seen != self._goal.proof
         return self._goal.missed if contradicted and self._goal.missed else "UNKNOWN"
 
     def _facts(self, result: str) -> dict[str, t.Any]:
@@ -254,14 +287,14 @@ class Switching:
         """Say what was seen, why it is not enough, and what to do."""
         count = len(self._readings)
         if result == "NOT_SENT":
-            return f"reads {self.seen}; check mode sends nothing"
+            return f"{read_as(self.seen, self._readings)}; check mode sends nothing"
         if result == "ACCEPTED":
             return f"accepted {self._state}, which proves nothing about the host"
         if result == self._goal.reached:
             return f"is {self.seen}, confirmed by {self._proofs} consecutive reading(s)"
         if result == self._goal.missed:
             return (
-                f"accepted {self._state} but still reads {self.seen} after {self._limits.timeout:g} s "
+                f"accepted {self._state} but still {read_as(self.seen, self._readings)} after {self._limits.timeout:g} s "
                 f"({count} readings); raise timeout if it is slow, else switch the host by another way and repair "
                 "this control"
             )

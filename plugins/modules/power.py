@@ -12,7 +12,14 @@ version_added: 0.1.0
 author:
   - CloudManager contributors (@aos)
 description:
-  - Switches a host by its power control, then reads the control until the state is proven.
+  - Switches a host by its default power control, then reads the control until the state is proven.
+  - Where O(state=on) or O(state=off) is not confirmed by it, the other controls of the host are tried in the order
+    given, each with the whole O(timeout). What one of them confirmed counts only if no other control of the host then
+    answers the opposite; silence is no objection, because a controller without power is silent. The other commands
+    are sent by the default control only.
+  - A control of several outlets, for a host with several supplies, is off if all of them are off, and on if all are on.
+  - Where O(controls[].identity) is recorded, the device is asked for it before anything is sent. One that tells another
+    is refused, and then no other control is tried either.
   - An off is sent even if the host already reads off, because the controller may be about to switch it on.
   - It counts as confirmed after O(off_readings) consecutive off readings, each through a session of its own. A reading
     that shows on, or that fails, starts the count again.
@@ -28,7 +35,9 @@ attributes:
   check_mode:
     support: full
     details:
-      - The control is read and nothing is sent. Where it cannot be read the module fails, as without check mode.
+      - The default control is read, or the first that can be, and nothing is sent. The message tells what would be
+        sent, and by which controls in which order.
+      - Where no control can be read the module fails, as without check mode.
   diff_mode:
     support: full
   idempotent:
@@ -46,7 +55,9 @@ options:
     choices: ["on", "off", soft_off, reset, cycle]
     required: true
   timeout:
-    description: Seconds for everything together, from the first packet to the proof.
+    description:
+      - Seconds for one control, from the first packet to the proof. Each further control has them anew.
+      - After another than the default control confirmed, every other one has 5 seconds to object.
     type: float
     default: 30
   off_readings:
@@ -95,7 +106,9 @@ power:
       type: str
       sample: compute-01.example.org
     state:
-      description: The last reading, V(on) or V(off), or V(unknown) where there is none.
+      description:
+        - The last reading, V(on) or V(off), or V(unknown) where there is none.
+        - V(partly) where some outlets of the control are on and others off.
       type: str
       sample: "off"
     result:
@@ -103,23 +116,61 @@ power:
         - For V(off) and V(soft_off) one of V(OFF_CONFIRMED), V(STILL_ON) (accepted, and still reads on) and V(UNKNOWN).
         - For V(on) one of V(ON_CONFIRMED), V(STILL_OFF) and V(UNKNOWN).
         - For V(reset) and V(cycle) V(ACCEPTED) or V(UNKNOWN).
+        - Of several controls of which none is believed V(STILL_ON) or V(STILL_OFF) if any of them shows that, else
+          V(UNKNOWN).
         - V(NOT_SENT) in check mode.
       type: str
       sample: OFF_CONFIRMED
     control:
-      description: Title of the control that was used.
+      description: Title of the control that confirmed, or else the one that RV(power.result) is of.
       type: str
       sample: bmc
     readings:
-      description: Every reading in order, the one before the command first. V(at) is in seconds since the epoch.
+      description:
+        - Every reading of that control in order, the one before the command first. V(at) is in seconds since the epoch.
+        - A control of several outlets also has C(outlets), the state of each by its name.
       type: list
       elements: dict
       sample:
         - {at: 1790000000.1, state: "on"}
         - {at: 1790000000.2, state: "off"}
         - {at: 1790000000.7, state: "off"}
+    attempts:
+      description:
+        - What each control that was tried did, in order, and at the end each one that objected.
+        - The keys mean the same as those of RV(power).
+      type: list
+      elements: dict
+      contains:
+        control:
+          description: Title of the control.
+          type: str
+        result:
+          description: As RV(power.result), of this control alone.
+          type: str
+        message:
+          description: The same in a sentence.
+          type: str
+        readings:
+          description: Its readings.
+          type: list
+          elements: dict
+        duration:
+          description: Seconds that it took.
+          type: float
+      sample:
+        - control: bmc
+          result: OFF_CONFIRMED
+          message: >-
+            host compute-01.example.org: power control bmc (ipmi 192.0.2.11:623) is off,
+            confirmed by 2 consecutive reading(s)
+          readings:
+            - {at: 1790000000.1, state: "on"}
+            - {at: 1790000000.2, state: "off"}
+            - {at: 1790000000.7, state: "off"}
+          duration: 0.63
     message:
-      description: The same in a sentence, with what to do where it is not confirmed.
+      description: The same in a sentence, with what to do where it is not confirmed. It names every control that failed.
       type: str
       sample: >-
         host compute-01.example.org: power control bmc (ipmi 192.0.2.11:623) is off,
@@ -138,10 +189,11 @@ import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls import (
     HOST_ARGUMENTS,
-    default_device,
     devices,
+    in_order,
 )
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import GOALS, Limits, Switching
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_fallback import HostSwitching
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import GOALS, Limits
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosModule
 
 ARGUMENTS: dict[str, t.Any] = {
@@ -156,11 +208,8 @@ ARGUMENTS: dict[str, t.Any] = {
 def run(params: dict[str, t.Any], check_mode: bool, _warn: t.Callable[[str], None]) -> dict[str, t.Any]:
     """Look, switch, prove; returns what the module returns. Raises AosError, with the same, without a proof."""
     limits = Limits(params["timeout"], params["off_readings"], params["reading_interval"])
-    device = default_device(params["name"], devices(params["name"], params["controls"]))
-    switching = Switching(device, params["state"], limits)
-    switching.look()
-    power = switching.not_sent() if check_mode else switching.apply()
-    return {"changed": switching.changed, "power": power, "diff": switching.diff}
+    order = in_order(params["name"], devices(params["name"], params["controls"]))
+    return HostSwitching(order, params["state"], limits).run(check_mode=check_mode)
 
 
 def main() -> None:

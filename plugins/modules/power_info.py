@@ -15,6 +15,8 @@ description:
   - Reads every power control of a host, all of them at the same time, and never switches anything.
   - A control that does not answer, or refuses the login, is reported as V(unknown) with the reason. That is no failure
     of the module.
+  - A control of several outlets is on or off only if all of them are.
+  - A control that is another device than the one recorded in O(controls[].identity) is V(unknown) too.
 extends_documentation_fragment:
   - aos.cloud_manager.power_controls
   - aos.cloud_manager.attributes
@@ -32,6 +34,11 @@ options:
     description: Seconds between two readings.
     type: float
     default: 0.5
+  identity:
+    description:
+      - Whether to ask every control, after the readings, who it is, so that O(controls[].identity) can be recorded.
+    type: bool
+    default: false
 seealso:
   - module: aos.cloud_manager.power
 """
@@ -42,6 +49,12 @@ EXAMPLES = r"""
     name: compute-01.example.org
     controls: "{{ power_controls }}"
   register: seen
+
+- name: Learn who the controls of a host are
+  aos.cloud_manager.power_info:
+    name: compute-01.example.org
+    controls: "{{ power_controls }}"
+    identity: true
 
 - name: Ask for two readings that agree
   aos.cloud_manager.power_info:
@@ -61,11 +74,13 @@ power:
       type: str
       sample: compute-01.example.org
     state:
-      description: V(on) or V(off) if every reading shows it, else V(unknown).
+      description:
+        - V(on) or V(off) if every reading shows it, else V(unknown).
+        - V(partly) if every reading shows some outlets of the control on and others off.
       type: str
       sample: "on"
     result:
-      description: V(READ), or V(UNKNOWN) where the state is unknown.
+      description: V(READ), or V(UNKNOWN) where the state is neither on nor off.
       type: str
       sample: READ
     control:
@@ -73,11 +88,19 @@ power:
       type: str
       sample: bmc
     readings:
-      description: Every reading in order, V(unknown) for one that failed. V(at) is in seconds since the epoch.
+      description:
+        - Every reading in order, V(unknown) for one that failed. V(at) is in seconds since the epoch.
+        - A control of several outlets also has C(outlets), the state of each by its name.
       type: list
       elements: dict
       sample:
         - {at: 1790000000.1, state: "on"}
+    identity:
+      description:
+        - What the device tells of itself, a serial number or UUID; empty where its protocol knows none.
+        - V(null) where it was not asked for (O(identity)) or could not be read.
+      type: str
+      sample: 564d3cbb-0d2a-4cdb-9b6f-0f0c6ba0bbd1
     message:
       description: The same in a sentence, with what to do where the state is unknown.
       type: str
@@ -114,6 +137,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "timeout": {"type": "float", "default": 10},
     "readings": {"type": "int", "default": 1},
     "reading_interval": {"type": "float", "default": 0.5},
+    "identity": {"type": "bool", "default": False},
 }
 
 
@@ -122,7 +146,8 @@ def run(params: dict[str, t.Any], _check_mode: bool, _warn: t.Callable[[str], No
     limits = Limits(params["timeout"], params["readings"], params["reading_interval"])
     found = devices(params["name"], params["controls"])
     default = default_device(params["name"], found)
-    seen = {observation.device.control.title: observation.facts() for observation in observe(found, limits)}
+    observed = observe(found, limits, identity=params["identity"])
+    seen = {observation.device.control.title: observation.facts() for observation in observed}
     return {"changed": False, "power": seen[default.control.title], "controls": list(seen.values())}
 
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 import typing as t
+import uuid
 from pathlib import Path
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls import devices
@@ -29,7 +30,7 @@ set_working_mc 0x20
     allowed_auths_user none md2 md5 straight
     allowed_auths_operator none md2 md5 straight
     allowed_auths_admin none md2 md5 straight
-    guid a123456789abcdefa123456789abcdef
+    guid {guid}
   endlan
   chassis_control "{chassis} {folder}"
   user 1 true "" "" user 10 none md2 md5 straight
@@ -50,21 +51,32 @@ def free_port(address: str) -> int:
         return int(probe.getsockname()[1])
 
 
-class Bmc:
-    """A running ipmi_sim. It is ended by close(), whatever state its fault left it in."""
+def dumped(data: bytes) -> str:
+    return " ".join(f"{byte:#04x}" for byte in data)
 
-    def __init__(self, folder: Path, host: str, number: int = 1) -> None:
+
+class Bmc:
+    """A running ipmi_sim. It is ended by close(), whatever state its fault left it in.
+
+    guid: what it tells of itself. fru: its inventory, beside a GUID of zeros, which is none.
+    """
+
+    def __init__(self, folder: Path, host: str, number: int = 1, fru: bytes = b"") -> None:
         self.host = host
         self.address = f"127.0.40.{number}"
         self.port = free_port(self.address)
         self.password = secrets.token_hex(8)
         self.wrong_password = secrets.token_hex(8)
+        self.guid = uuid.uuid4()
         self.folder = folder
         (folder / "state").mkdir()
         self.host_is("off")
         (folder / "commands").touch()
-        (folder / "machine.emu").write_text(MACHINE)
-        lan = LAN.format(chassis=CHASSIS, username=USERNAME, **vars(self))
+        (folder / "machine.emu").write_text(
+            MACHINE + (f"mc_add_fru_data 0x20 0 {len(fru)} data {dumped(fru)}\n" if fru else "")
+        )
+        guid = uuid.UUID(int=0) if fru else self.guid
+        lan = LAN.format(chassis=CHASSIS, username=USERNAME, **{**vars(self), "guid": guid.bytes_le.hex()})
         (folder / "lan.conf").write_text(lan)
         command = ["ipmi_sim", "-n", "-c", "lan.conf", "-f", "machine.emu", "-s", "state"]
         with (folder / "log").open("w") as log:
@@ -128,6 +140,7 @@ class Bmc:
                 return
             except ControlError as error:
                 if time.monotonic() > deadline or self._process.poll() is not None:
+                    self.close()
                     said = (self.folder / "log").read_text()
                     raise RuntimeError(
                         f"ipmi_sim does not serve {self.address}:{self.port}: {error}; {said}"

@@ -6,17 +6,21 @@ from __future__ import annotations
 import statistics
 import time
 import typing as t
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_gang import Gang
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits, NeverReached, Switching
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import (
     PowerControlContract,
     children,
     eventually,
+    switched,
 )
 from tests.integration.power.bmc import Bmc, Relay
+from tests.integration.power.fru import inventory
 
 
 class TestIpmi(PowerControlContract):
@@ -167,6 +171,62 @@ def test_an_address_that_does_not_resolve_is_said(bench: Bmc) -> None:
     power = switch(bench, "off", timeout=2, address="bmc.invalid")
     assert power["result"] == "UNKNOWN"
     assert "bmc.invalid" in power["message"]
+
+
+def test_the_identity_is_the_system_guid(bench: Bmc) -> None:
+    assert bench.device.start_identifying(5).result() == str(bench.guid)
+
+
+@pytest.mark.parametrize(
+    ("content", "identity"),
+    [
+        (inventory(product="SN-7", board="B-7"), "SN-7"),
+        (inventory(product="", board="B-7"), "B-7"),
+        (inventory(product="", board=""), ""),
+        (b"garbage" * 30, ""),
+        (bytes([1, 0, 0, 9, 9, 0, 0, 237]), ""),
+    ],
+    ids=["product", "board", "none", "garbage", "truncated"],
+)
+def test_without_a_guid_the_identity_is_the_serial_number(tmp_path: Path, content: bytes, identity: str) -> None:
+    bmc = Bmc(tmp_path, "c1", number=2, fru=content)
+    try:
+        assert bmc.device.start_identifying(5).result() == identity
+    finally:
+        bmc.close()
+
+
+def test_the_device_that_was_recorded_is_switched(bench: Bmc) -> None:
+    bench.host_is("on")
+    assert switch(bench, "off", identity=str(bench.guid).upper())["result"] == "OFF_CONFIRMED"
+
+
+def test_another_device_is_neither_believed_nor_switched(bench: Bmc) -> None:
+    bench.host_is("off")
+    bench.forget_commands()
+    power = switch(bench, "off", identity="0f0c6ba0-0000-4cdb-9b6f-0f0c6ba0bbd1")
+    assert (power["result"], power["state"]) == ("UNKNOWN", "unknown")
+    for part in ("0f0c6ba0-0000-4cdb-9b6f-0f0c6ba0bbd1", str(bench.guid), "nothing was sent", "record its identity"):
+        assert part in power["message"]
+    assert bench.commands("set") == bench.commands("get") == []
+
+
+def test_several_controllers_as_outlets_with_one_of_them_stuck(bench: Bmc, tmp_path: Path) -> None:
+    """A host with several supplies, on real controllers: what is half off is on."""
+    other = Bmc(tmp_path, "c1", number=2)
+    try:
+        gang = Gang([bench.device, other.device])
+        bench.host_is("on")
+        other.host_is("on")
+        other.fault("stuck")
+        power = switched(gang, "off", Limits(6, 2, 0.3))
+        assert (power["result"], power["state"]) == ("STILL_ON", "partly")
+        assert f"of {other.address}:{other.port} on" in power["message"]
+        assert f"of {bench.address}:{bench.port} off" in power["message"]
+        other.fault("none")
+        assert switched(gang, "off", Limits(6, 2, 0.3))["result"] == "OFF_CONFIRMED"
+    finally:
+        other.close()
 
 
 def test_many_fences_leave_no_process_behind(bench: Bmc) -> None:

@@ -16,7 +16,10 @@ WRONG_PASSWORD = "battery-staple"
 
 
 class FakeDriver(Driver):
-    """address: the folder with the files `power` (on, off), `fault` and `commands` (one a line)."""
+    """address: the folder with the files `power` (on, off), `fault`, `identity` and `commands` (one a line).
+
+    An outlet has its own `power-1`, `fault-1`, `commands-1`.
+    """
 
     default_port = 1
 
@@ -26,46 +29,68 @@ class FakeDriver(Driver):
 
     def read(self, control: Control, seconds: float) -> str:
         self._login(control)
-        return Path(control.address, "power").read_text()
+        return of(control, "power").read_text()
 
     def send(self, control: Control, action: str, seconds: float) -> None:
         self._login(control)
-        with Path(control.address, "commands").open("a") as commands:
+        with of(control, "commands").open("a") as commands:
             commands.write(f"{action}\n")
-        if Path(control.address, "fault").read_text() != "stuck":
-            Path(control.address, "power").write_text("off" if action in ("off", "soft_off") else "on")
+        if of(control, "fault").read_text() != "stuck":
+            of(control, "power").write_text("off" if action in ("off", "soft_off") else "on")
+
+    def identity(self, control: Control, seconds: float) -> str:
+        self._login(control)
+        return Path(control.address, "identity").read_text()
 
     def _login(self, control: Control) -> None:
-        while Path(control.address, "fault").read_text() == "silent":
+        while of(control, "fault").read_text() == "silent":
             time.sleep(0.02)
         if control.password != PASSWORD:
             raise ControlError("refuses the login", "correct the password", final=True)
 
 
-class FakeBench:
-    """A host whose power is a file."""
+def of(control: Control, name: str) -> Path:
+    return Path(control.address, name if control.outlet is None else f"{name}-{control.outlet}")
 
-    def __init__(self, folder: Path, host: str = "c1") -> None:
+
+class FakeBench:
+    """A host whose power is a file. outlets: how many supplies it has, each on an outlet; 0 for a control of its own."""
+
+    def __init__(self, folder: Path, host: str = "c1", outlets: int = 0) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.host = host
-        (folder / "commands").touch()
+        self._suffixes = [f"-{outlet}" for outlet in range(1, outlets + 1)] or [""]
+        for suffix in self._suffixes:
+            (folder / f"commands{suffix}").touch()
         self.host_is("on")
         self.fault("none")
+        self.tells("")
         self.device = Device(self._control(PASSWORD), FakeDriver())
         self.imposter = Device(self._control(WRONG_PASSWORD), FakeDriver())
+        self.outlets = [Device(self._control(PASSWORD, outlet), FakeDriver()) for outlet in range(1, outlets + 1)]
 
     def host_is(self, state: str) -> None:
-        (self.folder / "power").write_text(state)
+        for suffix in self._suffixes:
+            (self.folder / f"power{suffix}").write_text(state)
 
-    def fault(self, name: str) -> None:
-        (self.folder / "fault").write_text(name)
+    def fault(self, name: str, outlet: int | None = None) -> None:
+        for suffix in self._suffixes if outlet is None else [f"-{outlet}"]:
+            (self.folder / f"fault{suffix}").write_text(name)
+
+    def tells(self, identity: str) -> None:
+        (self.folder / "identity").write_text(identity)
 
     def commands(self) -> list[str]:
-        return (self.folder / "commands").read_text().split()
+        return [word for suffix in self._suffixes for word in (self.folder / f"commands{suffix}").read_text().split()]
 
     def item(self, **fields: t.Any) -> dict[str, t.Any]:
         """Return the item of `power_controls` that leads to this host."""
         return {"title": "bmc", "protocol": "fake", "address": str(self.folder), "password": PASSWORD, **fields}
 
-    def _control(self, password: str) -> Control:
-        return Control(self.host, "bmc", "fake", str(self.folder), 1, password=password)
+    def items(self, **fields: t.Any) -> list[dict[str, t.Any]]:
+        """Return one item for each outlet."""
+        return [self.item(outlet=device.control.outlet, **fields) for device in self.outlets]
+
+    def _control(self, password: str, outlet: int | None = None) -> Control:
+        return Control(self.host, "bmc", "fake", str(self.folder), 1, password=password, outlet=outlet)

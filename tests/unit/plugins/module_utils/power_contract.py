@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What every power control does, whatever its protocol: one suite for the fake and for real controllers.
 
-A subclass gives the fixture `bench`: a host in a state of choice behind a control with a fault of choice.
+A subclass gives the fixture `bench`: a host in a state of choice behind a control with a fault of choice. Protocols
+whose devices have outlets run SeveralOutletsContract too.
 """
 
 from __future__ import annotations
@@ -10,11 +11,19 @@ import os
 import time
 import typing as t
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_gang import Gang
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import (
+    Limits,
+    NeverReached,
+    Reachable,
+    Switching,
+)
 
 SECONDS = 5.0
 
@@ -44,6 +53,37 @@ def eventually(device: Device, state: str) -> bool:
             return True
         time.sleep(0.2)
     return False
+
+
+def switched(device: Reachable, state: str, limits: Limits) -> dict[str, t.Any]:
+    """Run the whole sequence with one control; return `power`, whether it was reached or not."""
+    switching = Switching(device, state, limits)
+    switching.look()
+    try:
+        return switching.apply()
+    except NeverReached as error:
+        return t.cast("dict[str, t.Any]", error.facts["power"])
+
+
+class ComesOn:
+    """The bench's control; its host comes on after the second off reading, the first that follows a command."""
+
+    shown: t.Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, bench: Bench) -> None:
+        self.control = bench.device.control
+        self._bench = bench
+        self._offs = 0
+
+    def read(self, seconds: float) -> str:
+        state = self._bench.device.read(seconds)
+        self._offs += state == "off"
+        if self._offs == 2:
+            self._bench.host_is("on")
+        return state
+
+    def send(self, action: str, seconds: float) -> None:
+        self._bench.device.send(action, seconds)
 
 
 class PowerControlContract:
@@ -81,6 +121,14 @@ class PowerControlContract:
         bench.device.send("off", SECONDS)
         assert bench.device.read(SECONDS) == "on"
 
+    def test_a_device_that_answers_off_and_then_on_is_not_off(self, bench: Bench) -> None:
+        """One off reading after the command, then the host is on and stays so, whatever the control is told."""
+        bench.host_is("off")
+        bench.fault("stuck")
+        power = switched(ComesOn(bench), "off", Limits(SECONDS, 2, 0.2))
+        assert [reading["state"] for reading in power["readings"]][:3] == ["off", "off", "on"]
+        assert (power["result"], power["confirmed_at"]) == ("STILL_ON", None)
+
     @pytest.mark.parametrize("act", ["read", "send"])
     def test_silence_ends_at_the_deadline_and_may_be_temporary(self, bench: Bench, act: str) -> None:
         bench.host_is("on")
@@ -113,3 +161,48 @@ class PowerControlContract:
             bench.device.read(0.5)
         bench.fault("none")
         assert children() == before
+
+
+class OutletsBench(t.Protocol):
+    """A host with two supplies on two outlets. outlets: the device of each, with the right password."""
+
+    outlets: list[Device]
+
+    def host_is(self, state: str) -> None:
+        """Set both outlets."""
+
+    def fault(self, name: str, outlet: int | None = None) -> None:
+        """As Bench.fault, of one outlet (its number on the device) or of all; `silent` is needed of the whole only."""
+
+
+class SeveralOutletsContract:
+    """The fixture `bench` is an OutletsBench."""
+
+    @pytest.mark.parametrize("state", ["on", "off"])
+    def test_all_outlets_together_show_a_state(self, bench: OutletsBench, state: str) -> None:
+        bench.host_is(state)
+        assert Gang(bench.outlets).read(SECONDS) == state
+
+    def test_a_command_reaches_every_outlet(self, bench: OutletsBench) -> None:
+        bench.host_is("on")
+        assert switched(Gang(bench.outlets), "off", Limits(SECONDS, 2, 0.2))["result"] == "OFF_CONFIRMED"
+        assert [device.read(SECONDS) for device in bench.outlets] == ["off", "off"]
+        assert switched(Gang(bench.outlets), "on", Limits(SECONDS, 2, 0.2))["result"] == "ON_CONFIRMED"
+        assert [device.read(SECONDS) for device in bench.outlets] == ["on", "on"]
+
+    def test_half_of_the_outlets_stuck_is_still_on_and_names_them(self, bench: OutletsBench) -> None:
+        bench.host_is("on")
+        stuck = bench.outlets[1].control.outlet
+        bench.fault("stuck", stuck)
+        power = switched(Gang(bench.outlets), "off", Limits(SECONDS, 2, 0.2))
+        assert (power["result"], power["state"], power["confirmed_at"]) == ("STILL_ON", "partly", None)
+        assert f"outlet {stuck} on" in power["message"]
+        assert [device.read(SECONDS) for device in bench.outlets] == ["off", "on"]
+
+    def test_silence_of_all_outlets_ends_at_the_deadline(self, bench: OutletsBench) -> None:
+        bench.fault("silent")
+        started = time.monotonic()
+        with pytest.raises(ControlError, match=r"failed at 2 of 2 outlets: outlet .*answer") as caught:
+            Gang(bench.outlets).read(1.0)
+        assert time.monotonic() - started < 2.0
+        assert not caught.value.final

@@ -6,11 +6,15 @@ import typing as t
 import pytest
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls import (
+    DRIVERS,
     HOST_ARGUMENTS,
     default_device,
     devices,
+    in_order,
 )
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_gang import Gang
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
+from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.fake_power import FakeDriver
 
 HOST = "c1.example.org"
 
@@ -39,6 +43,7 @@ def test_a_control_gets_the_port_of_its_protocol() -> None:
         ({"password": None}, "has no password; set it in power_controls or in AOS_BMC_PASSWORD"),
         ({"username": "u" * 17}, "username is longer than the 16 bytes"),
         ({"password": "é" * 11}, "password is longer than the 20 bytes"),
+        ({"outlet": 3}, "protocol ipmi has no outlets, remove outlet 3"),
         ({"options": {"kg": "1", "color": "red"}}, "has no options, remove: color, kg"),
     ],
 )
@@ -57,6 +62,43 @@ def test_a_host_without_a_control_is_named() -> None:
 def test_two_controls_of_one_name_are_refused() -> None:
     with pytest.raises(AosError, match=f"{HOST} has two power controls named bmc"):
         devices(HOST, [item(), item(address="192.0.2.12")])
+
+
+@pytest.fixture
+def relays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DRIVERS, "fake", FakeDriver)
+
+
+@pytest.mark.usefixtures("relays")
+def test_items_of_one_title_are_one_control_with_several_outlets() -> None:
+    relay = {"protocol": "fake", "title": "pdu"}
+    items = [item(default=True), item(outlet=1, **relay), item(outlet=2, **relay), item(title="spare")]
+    found = in_order(HOST, devices(HOST, items))
+    assert [device.control.title for device in found] == ["bmc", "pdu", "spare"]
+    assert isinstance(found[1], Gang)
+
+
+@pytest.mark.usefixtures("relays")
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ({"outlet": 1}, "power control pdu has outlet 1 of 192.0.2.11 twice; remove one"),
+        ({"outlet": None}, "has two power controls named pdu; give each a title of its own, or each its outlet"),
+        ({"outlet": 2, "protocol": "other"}, "power control pdu has outlets of several protocols"),
+    ],
+)
+def test_items_of_one_title_that_make_no_sense_are_named(
+    second: dict[str, t.Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DRIVERS, "other", FakeDriver)
+    relay = {"protocol": "fake", "title": "pdu", "outlet": 1}
+    with pytest.raises(AosError, match=said):
+        devices(HOST, [item(**relay), item(**relay | second)])
+
+
+def test_the_default_control_is_first_and_the_others_keep_their_order() -> None:
+    items = [item(title=title, default=title == "c") for title in "abcd"]
+    assert [device.control.title for device in in_order(HOST, devices(HOST, items))] == ["c", "a", "b", "d"]
 
 
 @pytest.mark.parametrize(

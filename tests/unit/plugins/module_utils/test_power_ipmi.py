@@ -93,6 +93,15 @@ def test_an_error_that_pyghmi_returns_is_raised(controller: Controller) -> None:
     controller.answer |= {"code": 0xC0, "error": "Node Busy"}
     with pytest.raises(ControlError, match="Node Busy"):
         Ipmi().read(CONTROL, 5)
+    assert controller.logouts == 1
+
+
+def test_a_busy_controller_has_not_lost_its_identity(controller: Controller) -> None:
+    """The serial number would differ from the GUID that was recorded."""
+    controller.answer |= {"code": 0xC0, "error": "Node Busy"}
+    with pytest.raises(ControlError, match="Node Busy"):
+        Ipmi().identity(CONTROL, 5)
+    assert len(controller.commands) == controller.logouts == 1
 
 
 def test_credentials_are_bytes(controller: Controller) -> None:

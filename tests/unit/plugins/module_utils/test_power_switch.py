@@ -42,8 +42,9 @@ class Clock:
 class Scripted:
     """A control that shows `reads` one by one, the last of them for ever; `accepts` likewise for commands."""
 
-    def __init__(self, clock: Clock, reads: list[str], accepts: list[str] | None = None) -> None:
-        self.control = Control("c1.example.org", "bmc", "ipmi", "192.0.2.11", 623, password="secret")
+    def __init__(self, clock: Clock, reads: list[str], accepts: list[str] | None = None, *, title: str = "bmc") -> None:
+        self.control = Control("c1.example.org", title, "ipmi", "192.0.2.11", 623, password="secret")
+        self.shown: dict[str, str] = {}
         self.sent: list[tuple[float, str]] = []
         self._clock = clock
         self._reads = reads

@@ -59,7 +59,7 @@ def test_a_result_names_the_host_and_the_control(run: Run) -> None:
     result = run(power, state="on")["power"]
     assert (result["host"], result["control"], result["state"]) == ("c1", "bmc", "on")
     assert set(result) == {
-        "host", "state", "result", "control", "readings", "message", "confirmed_at", "duration",
+        "host", "state", "result", "control", "readings", "attempts", "message", "confirmed_at", "duration",
     }  # fmt: skip
 
 
@@ -108,6 +108,80 @@ def test_the_default_control_is_the_one_that_switches(run: Run, bench: FakeBench
     items = [bench.item(title="pdu"), bench.item(default=True)]
     assert run(power, state="off", controls=items)["power"]["control"] == "bmc"
     assert "no default power control (pdu, bmc)" in run(power, state="off", controls=[items[0], bench.item()])["msg"]
+
+
+def test_the_next_control_confirms_where_the_default_one_is_silent(run: Run, bench: FakeBench, tmp_path: Path) -> None:
+    relays = FakeBench(tmp_path / "pdu", outlets=2)
+    bench.fault("silent")
+    items = [bench.item(default=True), *relays.items(title="pdu")]
+    outcome = run(power, state="off", timeout=1.0, controls=items)
+    assert "failed" not in outcome
+    assert (outcome["power"]["control"], outcome["power"]["result"]) == ("pdu", "OFF_CONFIRMED")
+    assert [attempt["control"] for attempt in outcome["power"]["attempts"]] == ["bmc", "pdu"]
+    assert outcome["power"]["readings"][-1]["outlets"] == {"outlet 1": "off", "outlet 2": "off"}
+    assert relays.commands() == ["off", "off"]
+
+
+def test_a_default_control_that_still_reads_on_contradicts_the_relay(
+    run: Run, bench: FakeBench, tmp_path: Path
+) -> None:
+    relay = FakeBench(tmp_path / "pdu")
+    bench.fault("stuck")
+    outcome = run(power, state="off", timeout=1.0, controls=[bench.item(default=True), relay.item(title="pdu")])
+    assert outcome["failed"]
+    assert (outcome["power"]["control"], outcome["power"]["result"]) == ("bmc", "STILL_ON")
+    assert "linked to another host" in outcome["msg"]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [("SN-2", "tells identity SN-2, recorded is SN-1; nothing was sent"), ("", "tells no identity, recorded is SN-1")],
+)
+def test_a_foreign_device_is_not_switched(run: Run, bench: FakeBench, tmp_path: Path, told: str, said: str) -> None:
+    bench.tells(told)
+    other = FakeBench(tmp_path / "pdu")
+    items = [bench.item(default=True, identity="SN-1"), other.item(title="pdu")]
+    for mode in (True, False):
+        outcome = run(power, state="off", controls=items, _ansible_check_mode=mode)
+        assert outcome["failed"]
+        assert not outcome["changed"]
+        assert outcome["power"]["result"] == "UNKNOWN"
+        assert said in outcome["msg"]
+        assert "record its identity anew" in outcome["msg"]
+    assert bench.commands() + other.commands() == []
+
+
+def test_a_device_with_the_recorded_identity_is_switched(run: Run, bench: FakeBench) -> None:
+    bench.tells(" sn-1\n")
+    outcome = run(power, state="off", controls=[bench.item(identity="SN-1")])
+    assert outcome["power"]["result"] == "OFF_CONFIRMED"
+
+
+def test_power_info_does_not_believe_a_foreign_device(run: Run, bench: FakeBench) -> None:
+    bench.host_is("off")
+    bench.tells("SN-2")
+    outcome = run(power_info, identity=True, readings=2, controls=[bench.item(identity="SN-1")])
+    assert (outcome["power"]["state"], outcome["power"]["result"]) == ("unknown", "UNKNOWN")
+    assert "tells identity SN-2, recorded is SN-1" in outcome["power"]["message"]
+    assert outcome["power"]["identity"] == "SN-2"
+
+
+def test_power_info_tells_identities_when_asked(run: Run, bench: FakeBench, tmp_path: Path) -> None:
+    bench.tells("SN-1")
+    relays = FakeBench(tmp_path / "pdu", outlets=2)
+    items = [bench.item(default=True), *relays.items(title="pdu"), bench.item(title="x", password=WRONG_PASSWORD)]
+    assert [one["identity"] for one in run(power_info, controls=items)["controls"]] == [None] * 3
+    asked = run(power_info, controls=items, identity=True)
+    assert [one["identity"] for one in asked["controls"]] == ["SN-1", "", None]
+
+
+def test_power_info_shows_outlets_that_differ(run: Run, bench: FakeBench, tmp_path: Path) -> None:
+    relays = FakeBench(tmp_path / "pdu", outlets=2)
+    (relays.folder / "power-2").write_text("off")
+    outcome = run(power_info, controls=relays.items(), readings=2)
+    assert (outcome["power"]["state"], outcome["power"]["result"]) == ("partly", "UNKNOWN")
+    assert outcome["power"]["confirmed_at"] is None
+    assert "reads outlet 1 on, outlet 2 off" in outcome["power"]["message"]
 
 
 def test_power_info_shows_every_control_and_the_default_one(run: Run, bench: FakeBench) -> None:

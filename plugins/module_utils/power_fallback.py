@@ -1,0 +1,177 @@
+# Copyright (c) 2026, CloudManager contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Switch a host that has several controls: the default one, then the others, and the last word of all of them.
+
+PRIVATE to the collection aos.cloud_manager: may change in any release.
+
+The default control is believed alone: a relay reads on while the controller behind it holds the host off. Where another
+control had to confirm, it may be linked to a wrong host, or feed one of two supplies. Then every other control of the
+host is read again, and whoever answers the opposite is believed. Silence is no objection: it is what a controller does
+whose power was cut.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import UNKNOWN, ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import (
+    GOALS,
+    Clock,
+    Limits,
+    NeverReached,
+    Reachable,
+    Switching,
+    read_as,
+    reading,
+)
+
+# How long a control may take for its last word, and how often it is asked while it objects.
+LAST_WORD_SECONDS = 5.0
+LAST_WORDS = 4
+
+ATTEMPT = ("control", "result", "message", "readings", "duration")
+
+
+class HostSwitching:
+    """One request for one host. order: its controls, the default one first; the others serve for on and off only."""
+
+    def __init__(self, order: t.Sequence[Reachable], state: str, limits: Limits, clock: Clock = time) -> None:
+        self._goal = GOALS[state]
+        self._state = state
+        self._order = order if self._goal.repeat else order[:1]
+        self._limits = limits
+        self._clock = clock
+        self._started = clock.monotonic()
+        self._tried: list[Switching] = []
+        self._said: list[dict[str, t.Any]] = []  # `power` of every attempt
+
+    def run(self, *, check_mode: bool = False) -> dict[str, t.Any]:
+        """Return `changed`, `power` and `diff`; raise NeverReached, with the same, without a proof."""
+        proven = self._rehearse() if check_mode else self._switch()
+        power = self._facts(proven)
+        diff = next((one.diff for one in self._tried if one.before != UNKNOWN), self._tried[0].diff)
+        if proven is None:
+            raise NeverReached(power["message"], power=power, changed=self._changed, diff=diff)
+        return {"changed": self._changed or (check_mode and self._tried[-1].changed), "power": power, "diff": diff}
+
+    @property
+    def _changed(self) -> bool:
+        return any(one.sent and one.changed for one in self._tried)
+
+    def _rehearse(self) -> dict[str, t.Any] | None:
+        """Look only: at the default control, at another where it cannot be read."""
+        for device in self._order:
+            switching = self._try(device)
+            try:
+                power = switching.not_sent()
+            except NeverReached as error:
+                self._said.append(error.facts["power"])
+                if switching.foreign:
+                    return None
+                continue
+            self._said.append(power)
+            return power | {"message": f"{power['message']}; {self._intention(switching)}"}
+        return None
+
+    def _intention(self, switching: Switching) -> str:
+        if not switching.needed:
+            return f"{self._state} would not be sent, it reads so already"
+        titles = [device.control.title for device in self._order]
+        others = f", and if that is not confirmed by {', then '.join(titles[1:])}" if titles[1:] else ""
+        return f"{self._state} would be sent by {titles[0]}{others}"
+
+    def _switch(self) -> dict[str, t.Any] | None:
+        objections: list[dict[str, t.Any]] = []
+        for number, device in enumerate(self._order):
+            switching = self._try(device)
+            try:
+                power = switching.apply()
+            except NeverReached as error:
+                self._said.append(error.facts["power"])
+                if switching.foreign:
+                    return None
+                continue
+            self._said.append(power)
+            if number == 0:
+                return power
+            objections = self._objections(device)
+            if not objections:
+                return power
+        self._said += objections
+        return None
+
+    def _try(self, device: Reachable) -> Switching:
+        switching = Switching(device, self._state, self._limits, self._clock)
+        self._tried.append(switching)
+        switching.look()
+        return switching
+
+    def _objections(self, proven: Reachable) -> list[dict[str, t.Any]]:
+        """Return `power` of every other control that answers the opposite of what `proven` confirmed."""
+        words = [self._last_word(device, proven) for device in self._order if device is not proven]
+        return [word for word in words if word is not None]
+
+    def _last_word(self, device: Reachable, proven: Reachable) -> dict[str, t.Any] | None:
+        """Return what the control objects. It may change its mind: a controller lives on for a moment without power."""
+        started = self._clock.monotonic()
+        readings: list[dict[str, t.Any]] = []
+        silent, objected = 0, ""
+        for turn in range(LAST_WORDS):
+            if turn:
+                self._clock.sleep(self._limits.interval)
+            try:
+                state = device.read(min(LAST_WORD_SECONDS, self._limits.timeout))
+            except ControlError:
+                state = UNKNOWN
+            readings.append(reading(self._clock.time(), state, device.shown))
+            silent = silent + 1 if state == UNKNOWN else 0
+            # After an objection one silence may be a lost packet.
+            if state == self._goal.proof or silent > bool(objected):
+                return None
+            if state != UNKNOWN:
+                objected = state
+        return {
+            "control": device.control.title,
+            "state": objected,
+            "result": self._goal.missed,
+            "message": (
+                f"{device.control} {read_as(objected, readings)} after power control {proven.control.title} confirmed "
+                f"{self._state}: one of the two is linked to another host, or is not the only supply; correct the links"
+            ),
+            "readings": readings,
+            "duration": round(self._clock.monotonic() - started, 3),
+        }
+
+    def _facts(self, proven: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        told = proven or self._unproven()
+        before = [said for said in self._said if proven is not None and said["control"] != proven["control"]]
+        return {
+            **told,
+            "message": "; before that ".join([told["message"], *(said["message"] for said in before)]),
+            "attempts": [{name: said[name] for name in ATTEMPT} for said in self._said],
+            "duration": round(self._clock.monotonic() - self._started, 3),
+        }
+
+    def _unproven(self) -> dict[str, t.Any]:
+        """Return `power` where nobody may be believed: one that shows the opposite, else the default control's."""
+        failed = [said for said in self._said if said["result"] != self._goal.reached]
+        told = next((said for said in reversed(failed) if said["result"] == self._goal.missed), failed[0])
+        host = self._order[0].control.host
+        single = len(self._said) == 1
+        return {
+            "host": host,
+            "state": told["state"],
+            "result": told["result"],
+            "control": told["control"],
+            "readings": told["readings"],
+            "message": (
+                told["message"]
+                if single
+                else f"host {host} is not confirmed {self._state} by any of its power controls: "
+                + "; ".join(said["message"].removeprefix(f"host {host}: ") for said in self._said)
+            ),
+            "confirmed_at": None,
+        }
