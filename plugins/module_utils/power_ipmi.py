@@ -58,7 +58,7 @@ LONGEST_WAIT_SECONDS = 0.01
 
 INSUFFICIENT_PRIVILEGE = 0xD4
 NOT_IN_PRESENT_STATE = 0xD5
-# IPMI specification 2.0, table 5-2: invalid command, invalid for this LUN, data not present, invalid field (no such FRU).
+# IPMI specification 2.0, table 5-2: invalid command, invalid for this LUN, data not present, invalid field.
 ABSENT = (0xC1, 0xC2, 0xCB, 0xCC)
 
 # IPMI specification 2.0, section 22.30 and table 13-11: longer ones cannot be set at a controller.
@@ -121,8 +121,8 @@ class Ipmi(Driver):
     def identity(self, control: Control, seconds: float) -> str:
         """Return the system GUID as a UUID, or, where the controller has none, the serial number of its first FRU.
 
-        IPMI specification 2.0, section 22.14: a GUID that is all zeros or ones is none. Its bytes are taken in the order
-        of SMBIOS, as most controllers send them; what counts is that they are always taken alike.
+        IPMI specification 2.0, section 22.14: a GUID that is all zeros or ones is none. Its bytes are taken in the
+        order of SMBIOS, as most controllers send them; what counts is that they are always taken alike.
         """
         with logged_in(control) as session:
             answer = session.raw_command(netfn=NETFN_APPLICATION, command=GET_SYSTEM_GUID, timeout=RETRANSMIT_SECONDS)

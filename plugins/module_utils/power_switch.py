@@ -294,9 +294,9 @@ class Switching:
             return f"is {self.seen}, confirmed by {self._proofs} consecutive reading(s)"
         if result == self._goal.missed:
             return (
-                f"accepted {self._state} but still {read_as(self.seen, self._readings)} after {self._limits.timeout:g} s "
-                f"({count} readings); raise timeout if it is slow, else switch the host by another way and repair "
-                "this control"
+                f"accepted {self._state} but still {read_as(self.seen, self._readings)} "
+                f"after {self._limits.timeout:g} s ({count} readings); raise timeout if it is slow, else "
+                "switch the host by another way and repair this control"
             )
         if self._unsent is not None and not self._goal.repeat:
             return f"did not acknowledge {self._state}, which is sent only once: {self._unsent}"

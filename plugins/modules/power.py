@@ -170,7 +170,7 @@ power:
             - {at: 1790000000.7, state: "off"}
           duration: 0.63
     message:
-      description: The same in a sentence, with what to do where it is not confirmed. It names every control that failed.
+      description: The same in a sentence, with what to do where it is not confirmed, naming every control that failed.
       type: str
       sample: >-
         host compute-01.example.org: power control bmc (ipmi 192.0.2.11:623) is off,

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.power.bmc import Bmc
-
-HOST = "compute-01.example.org"
+from tests.integration.power.site import HOST, Site
 
 
 @pytest.fixture
@@ -18,3 +17,10 @@ def bench(tmp_path: Path) -> Iterator[Bmc]:
     bmc = Bmc(folder, HOST)
     yield bmc
     bmc.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path, bench: Bmc) -> Site:
+    site = Site(tmp_path, bench)
+    site.write()
+    return site

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An inventory as controllers store it: Platform Management FRU Information Storage Definition 1.0, sections 8 to 13."""
+"""An inventory as controllers keep it: Platform Management FRU Information Storage Definition 1.0, sections 8 to 13."""
 
 from __future__ import annotations
 

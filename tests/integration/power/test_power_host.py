@@ -6,109 +6,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 import typing as t
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
-import ansible_runner
 import pytest
 
 from tests.integration.power.bmc import Bmc
-from tests.integration.power.conftest import HOST
-
-ROOT = Path(__file__).resolve().parents[3]
-POWER = "aos.cloud_manager.power"
-POWER_INFO = "aos.cloud_manager.power_info"
-FAST = {"power_timeout": 8, "reading_interval": 0.3}
-BIN = Path(sys.executable).parent
-# The interpreter of the test, so that its libraries are found whatever PATH says.
-ENVIRONMENT = {
-    "PATH": f"{BIN}:{os.environ['PATH']}",
-    "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-    "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-    "ANSIBLE_NOCOLOR": "1",
-}
-
-
-@dataclass
-class Outcome:
-    """What a run of the playbook showed. artifacts: the text of every file that ansible-runner leaves."""
-
-    status: int
-    events: list[dict[str, t.Any]]
-    output: str
-    artifacts: str
-
-    def results(self, module: str) -> list[dict[str, t.Any]]:
-        """Return the results of a module as the daemon reads them."""
-        return [
-            event["event_data"]["res"]
-            for event in self.events
-            if event["event"] in ("runner_on_ok", "runner_on_failed") and event["event_data"]["task_action"] == module
-        ]
-
-    def seconds(self, module: str) -> float:
-        """Return how long the module's task took, from Ansible's view."""
-        return max(event["event_data"]["duration"] for event in self.events if self._ended(event, module))
-
-    @property
-    def handed_over(self) -> t.Any:
-        """What set_stats says at the end."""
-        stats = next(event for event in self.events if event["event"] == "playbook_on_stats")
-        return stats["event_data"]["artifact_data"]["aos_result"]
-
-    def _ended(self, event: dict[str, t.Any], module: str) -> bool:
-        data = event["event_data"]
-        return event["event"] in ("runner_on_ok", "runner_on_failed") and data["task_action"] == module
-
-
-@dataclass
-class Site:
-    """An inventory with the bench's host and some that are set up wrongly."""
-
-    folder: Path
-    bench: Bmc
-
-    def write(self, **hosts: list[dict[str, t.Any]]) -> None:
-        names = {name: {"power_controls": controls} for name, controls in hosts.items()}
-        names[HOST] = {"power_controls": [self.bench.item()]}
-        self.inventory.write_text(json.dumps({"hypervisors": {"hosts": names}}))
-
-    @property
-    def inventory(self) -> Path:
-        return self.folder / "inventory.json"
-
-    def run(self, state: str, host: str = HOST, command_line: str = "", **variables: t.Any) -> Outcome:
-        """Run power_host through ansible-runner; no secret may show anywhere but in the inventory."""
-        data = self.folder / f"runner-{time.monotonic_ns()}"
-        data.mkdir()
-        runner = ansible_runner.run(
-            private_data_dir=str(data),
-            playbook="aos.cloud_manager.power_host",
-            inventory=str(self.inventory),
-            extravars={"host": host, "power_state": state} | FAST | variables,
-            envvars=ENVIRONMENT,
-            cmdline=command_line or None,
-            quiet=True,
-        )
-        artifacts = "".join(
-            path.read_text(errors="replace") for path in (data / "artifacts").rglob("*") if path.is_file()
-        )
-        outcome = Outcome(runner.rc, list(runner.events), runner.stdout.read(), artifacts)
-        for secret in (self.bench.password, self.bench.wrong_password):
-            assert secret not in outcome.output
-            assert secret not in outcome.artifacts
-        assert "Traceback" not in outcome.output
-        return outcome
-
-
-@pytest.fixture
-def site(tmp_path: Path, bench: Bmc) -> Site:
-    site = Site(tmp_path, bench)
-    site.write()
-    return site
+from tests.integration.power.site import BIN, ENVIRONMENT, HOST, POWER, POWER_INFO, ROOT, Site
 
 
 def test_a_host_is_switched_off_and_the_second_run_changes_nothing(site: Site) -> None:
@@ -220,6 +126,60 @@ def test_bad_input_is_named_and_switches_nothing(site: Site, host: str, variable
     assert outcome.status == 2
     assert said in " ".join(outcome.output.split())
     assert site.bench.commands("set") == []
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Iterator[Bmc]:
+    folder = tmp_path / "second"
+    folder.mkdir()
+    bmc = Bmc(folder, HOST, number=2)
+    yield bmc
+    bmc.close()
+
+
+def test_a_host_with_two_controls_is_switched_by_the_second(site: Site, second: Bmc) -> None:
+    """The default control is frozen; another control of the same host, here a second controller, confirms."""
+    second.host_is("on")
+    site.write_hosts({HOST: [second.item(title="spare"), site.bench.item(default=True)]})
+    site.bench.fault("silent")
+    outcome = site.run("off", power_timeout=3)
+    (result,) = outcome.results(POWER)
+    assert outcome.status == 0
+    assert (result["power"]["control"], result["power"]["result"]) == ("spare", "OFF_CONFIRMED")
+    told = [(attempt["control"], attempt["result"]) for attempt in result["power"]["attempts"]]
+    assert told == [("bmc", "UNKNOWN"), ("spare", "OFF_CONFIRMED")]
+    assert second.host_state == "off"
+
+
+def test_check_mode_names_the_controls_of_a_host_with_two(site: Site, second: Bmc) -> None:
+    site.bench.host_is("on")
+    site.write_hosts({HOST: [second.item(title="spare"), site.bench.item(default=True)]})
+    outcome = site.run("off", command_line="--check")
+    assert "off would be sent by bmc, and if that is not confirmed by spare" in " ".join(outcome.output.split())
+    assert site.bench.commands("set") == second.commands("set") == []
+
+
+def test_a_wrong_link_is_not_confirmed(site: Site, second: Bmc) -> None:
+    """The first control accepts and does nothing; the second confirms off, but the first still reads on."""
+    site.bench.host_is("on")
+    site.bench.fault("stuck")
+    site.write_hosts({HOST: [site.bench.item(default=True), second.item(title="spare")]})
+    outcome = site.run("off", power_timeout=3)
+    (failed,) = outcome.results(POWER)
+    assert outcome.status == 2
+    assert (failed["power"]["control"], failed["power"]["result"]) == ("bmc", "STILL_ON")
+    assert "after power control spare confirmed off" in failed["msg"]
+
+
+def test_another_machine_at_the_address_is_refused_with_both_serials(site: Site, second: Bmc) -> None:
+    site.bench.host_is("on")
+    recorded = str(second.guid)
+    site.write_hosts({HOST: [site.bench.item(default=True, identity=recorded), second.item(title="spare")]})
+    outcome = site.run("off")
+    (failed,) = outcome.results(POWER)
+    assert failed["power"]["result"] == "UNKNOWN"
+    assert f"it tells identity {site.bench.guid}, recorded is {recorded}; nothing was sent" in failed["msg"]
+    assert site.bench.commands("set") == second.commands("set") == []
 
 
 def test_the_password_is_in_no_argument_list(site: Site) -> None:

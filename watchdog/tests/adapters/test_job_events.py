@@ -84,6 +84,42 @@ def test_a_fencing_that_is_not_confirmed_names_the_control_and_why() -> None:
     assert one.fact(JobStatus.FAILED).power == PowerReading("bmc", Power.ON, Fence.STILL_ON, "stuck")
 
 
+def attempt(control: str, result: str, message: str = "") -> dict[str, Any]:
+    return {"control": control, "result": result, "message": message, "readings": [{}, {}, {}], "duration": 1.0}
+
+
+def test_every_control_that_was_tried_has_a_line() -> None:
+    one = report()
+    attempts = [attempt("bmc", "UNKNOWN", "no answer"), attempt("pdu", "OFF_CONFIRMED")]
+    said = {"state": "off", "result": "OFF_CONFIRMED", "control": "pdu", "message": "is off", "attempts": attempts}
+    texts, _ = one.take(event("power", {"power": said}))
+    assert texts == (
+        "power control bmc did not confirm power-off (UNKNOWN): no answer",
+        "power control pdu confirmed power-off by 3 readings",
+    )
+    assert one.fact(JobStatus.SUCCEEDED).power == PowerReading("pdu", Power.OFF, Fence.OFF_CONFIRMED, "is off")
+
+
+def test_a_confirmation_that_another_control_contradicts_is_none() -> None:
+    one = report()
+    attempts = [
+        attempt("bmc", "UNKNOWN", "no answer"),
+        attempt("pdu", "OFF_CONFIRMED"),
+        attempt("bmc", "STILL_ON", "reads on after pdu confirmed"),
+    ]
+    said = {"state": "on", "result": "STILL_ON", "control": "bmc", "message": "none", "attempts": attempts}
+    texts, _ = one.take(event("power", {"power": said}, "runner_on_failed"))
+    assert len(texts) == 3
+    assert texts[2] == "power control bmc did not confirm power-off (STILL_ON): reads on after pdu confirmed"
+    assert one.fact(JobStatus.FAILED).power == PowerReading("bmc", Power.ON, Fence.STILL_ON, "none")
+
+
+def test_one_attempt_is_one_line() -> None:
+    said = {"state": "off", "result": "OFF_CONFIRMED", "control": "bmc", "readings": [{}], "message": "is off"}
+    texts, _ = report().take(event("power", {"power": said | {"attempts": [attempt("bmc", "OFF_CONFIRMED")]}}))
+    assert texts == ("power control bmc confirmed power-off by 1 readings",)
+
+
 def test_the_same_line_is_told_once() -> None:
     one, same = report(), event("compute_service", {"service": {"state": "up", "status": "enabled"}})
     one.take(same)
@@ -115,6 +151,8 @@ def test_without_any_task_the_last_line_of_output_is_the_message() -> None:
         event("power", None),
         event("power", {"power": "off"}),
         event("power", {"power": {"state": 7, "result": [], "readings": 3}}),
+        event("power", {"power": {"attempts": [{"result": "OFF_CONFIRMED"}, 7, {"control": [], "readings": 1}]}}),
+        event("power", {"power": {"attempts": "OFF_CONFIRMED"}}),
         event("host_evacuate", {"evacuation": {"servers": "none"}}),
         event(
             "host_evacuate", {"evacuation": {"servers": [7, {"id": 7}, {"id": "x", "priority": "hi", "outcome": "?"}]}}

@@ -54,7 +54,7 @@ def of(control: Control, name: str) -> Path:
 
 
 class FakeBench:
-    """A host whose power is a file. outlets: how many supplies it has, each on an outlet; 0 for a control of its own."""
+    """A host whose power is a file. outlets: its supplies, each on an outlet; 0 for a control of its own."""
 
     def __init__(self, folder: Path, host: str = "c1", outlets: int = 0) -> None:
         folder.mkdir(exist_ok=True)

@@ -46,8 +46,7 @@ class Run:
         try:
             outcome = switching.run(check_mode=check_mode)
         except NeverReached as error:
-            self.failed, outcome = True, error.facts
-            assert str(error) == outcome["power"]["message"]
+            self.failed, self.said, outcome = True, str(error), error.facts
         self.changed: bool = outcome["changed"]
         self.diff = outcome["diff"]
         self.power: dict[str, t.Any] = outcome["power"]
@@ -158,6 +157,7 @@ def test_a_control_that_comes_on_while_the_next_is_switched_is_an_objection() ->
 def test_where_none_confirms_all_are_named(scripts: tuple[list[str], ...], result: str) -> None:
     run = Run("off", *scripts)
     assert run.failed
+    assert run.said == run.power["message"]
     assert run.power["result"] == result
     assert run.power["confirmed_at"] is None
     assert [title for title, _result in run.attempts] == list(TITLES[: len(scripts)])

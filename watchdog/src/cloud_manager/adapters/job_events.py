@@ -67,27 +67,27 @@ class JobReport:
     def _of_module(self, task_action: str, result: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Move, ...]]:
         module = task_action.removeprefix(COLLECTION) if task_action.startswith(COLLECTION) else ""
         if module in ("power", "power_info") and isinstance(result.get("power"), dict):
-            return (self._of_power(result["power"], asked=module == "power"),), ()
+            return self._of_power(result["power"], asked=module == "power"), ()
         if module == "compute_service" and isinstance(result.get("service"), dict):
             return (_of_service(result["service"], str(result.get("kept") or "")),), ()
         if module == "host_evacuate" and isinstance(result.get("evacuation"), dict):
             return self._of_evacuation(result["evacuation"])
         return (), ()
 
-    def _of_power(self, power: Mapping[str, Any], asked: bool) -> str:
-        """asked: something was switched. A plain reading is no result of fencing."""
+    def _of_power(self, power: Mapping[str, Any], asked: bool) -> tuple[str, ...]:
+        """One line for each control that was tried. asked: something was switched; a plain reading fences nothing."""
         state = _power(power.get("state"))
         result = _fence(power.get("result")) if asked else None
         message = _line(power.get("message"))
         control = str(power.get("control") or "")
         self._power = PowerReading(control, state, result, message)
-        if result is Fence.OFF_CONFIRMED:
-            readings = power.get("readings")
-            count = len(readings) if isinstance(readings, list) else 0
-            return f"power control {control} confirmed power-off by {count} readings"
+        attempts = power.get("attempts")
+        told = [one for one in attempts if isinstance(one, dict)] if isinstance(attempts, list) else []
+        if asked and len(told) > 1:
+            return tuple(_of_attempt(one) for one in told)
         if result is not None:
-            return f"power control {control} did not confirm power-off ({result}): {message}"
-        return f"power control {control} reads {state}" + (f": {message}" if state is Power.UNKNOWN else "")
+            return (_of_attempt(power),)
+        return (f"power control {control} reads {state}" + (f": {message}" if state is Power.UNKNOWN else ""),)
 
     def _of_evacuation(self, evacuation: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Move, ...]]:
         rows = evacuation.get("servers")
@@ -109,6 +109,19 @@ class JobReport:
             counts.append(f"{outcomes['moving']} still moving")
         warnings = [f"warning: {_line(text)}" for text in evacuation.get("warnings") or () if isinstance(text, str)]
         return ("evacuation: " + ", ".join(counts), *warnings), moves
+
+
+def _of_attempt(attempt: Mapping[str, Any]) -> str:
+    """What one control did, or objected after another had confirmed."""
+    control, message = str(attempt.get("control") or ""), _line(attempt.get("message"))
+    result = _fence(attempt.get("result"))
+    if result is Fence.OFF_CONFIRMED:
+        readings = attempt.get("readings")
+        count = len(readings) if isinstance(readings, list) else 0
+        return f"power control {control} confirmed power-off by {count} readings"
+    if result is not None:
+        return f"power control {control} did not confirm power-off ({result}): {message}"
+    return f"power control {control}: {_line(attempt.get('result'))}: {message}"
 
 
 def _of_service(service: Mapping[str, Any], kept: str) -> str:
