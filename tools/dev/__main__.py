@@ -11,7 +11,10 @@ from tools.dev.running import ROOT
 # Programs of their own, run in place of this one: name, arguments before the caller's, what it is for.
 PROGRAMS = {
     "demo": (["-m", "tests.demo"], "a hypervisor dies and its servers come back, on a real OpenStack"),
-    "bench": (["-m", "tests.bench"], "measure the recovery against an ideal client; JSON"),
+    "bench": (
+        ["-m", "tests.bench"],
+        "measure recovery, idle cost and power control, beside other programs; JSON",
+    ),
     "lab": (["-m", "tests.lab"], "the OpenStack lab: up, status, boot, kill, cut, down ..."),
     "unit": (["-m", "pytest", *steps.UNIT_TESTS], "the fast tests, without a lab"),
 }
