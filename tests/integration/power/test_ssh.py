@@ -168,16 +168,6 @@ def test_a_key_that_all_may_read_is_named(bench: Hypervisor) -> None:
     assert "private key is not usable" in str(error)
 
 
-def test_the_clients_own_configuration_changes_nothing(bench: Hypervisor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ProxyCommand of the user's could lead to another machine; LC_ALL could change virsh's words."""
-    home = bench.folder / "home"
-    (home / ".ssh").mkdir(parents=True, exist_ok=True)
-    (home / ".ssh/config").write_text("Host *\n  ProxyCommand false\n")
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
-    assert bench.device.read(SECONDS) == "off"
-
-
 def test_a_port_where_nobody_listens_is_said(bench: Hypervisor) -> None:
     item = bench.item()
     control = Control(HOST, "h", "ssh", "127.0.0.1", 1, username="root", options=item["options"])
