@@ -43,11 +43,11 @@ class Board:
         self._was_silent = False
         self.all_off()
         (folder / "commands").touch()
+        self.device = self.device_with()
         with (folder / "log").open("w") as log:
             self._process = subprocess.Popen(
                 self.command(), cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        self.device = self.device_with()
         self._wait_until_it_answers()
 
     def command(self) -> list[str]:
