@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver imp
     NoAnswer,
 )
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device, Exchange
+from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.fake_power import FakeBench, FakeDriver
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import children
 
 SECRET = "correct-horse"
@@ -146,3 +148,30 @@ def test_a_password_in_a_librarys_message_is_withheld(act: str) -> None:
 
 def test_a_control_does_not_show_its_password() -> None:
     assert SECRET not in repr(Control("c1", "bmc", "ipmi", "192.0.2.1", 623, password=SECRET))
+
+
+@pytest.mark.parametrize("told", ["SN-2", ""])
+def test_a_foreign_device_is_sent_nothing_even_if_it_was_never_read(tmp_path: Path, told: str) -> None:
+    bench = FakeBench(tmp_path)
+    bench.tells(told)
+    device = Device(replace(bench.device.control, identity="SN-1"), FakeDriver())
+    with pytest.raises(ControlError, match="recorded is SN-1; nothing was sent") as caught:
+        device.send("off", 5)
+    assert caught.value.final
+    assert caught.value.foreign
+    assert bench.commands() == []
+
+
+def test_an_identity_is_asked_until_it_was_told_once(tmp_path: Path) -> None:
+    bench = FakeBench(tmp_path)
+    bench.tells("SN-1")
+    device = Device(replace(bench.device.control, identity="sn-1 "), FakeDriver())
+    bench.fault("silent")
+    with pytest.raises(ControlError, match="no answer"):
+        device.read(0.3)
+    bench.fault("none")
+    bench.tells("SN-2")
+    with pytest.raises(ControlError, match="SN-2"):
+        device.read(5)
+    bench.tells("SN-1")
+    assert device.read(5) == "on"
