@@ -31,19 +31,29 @@ options:
         type: str
         required: true
       protocol:
-        description: How the control is spoken to. V(ipmi) is IPMI 2.0 over UDP.
+        description:
+          - How the control is spoken to.
+          - V(ipmi) is IPMI 2.0 over UDP; V(redfish) a BMC with a REST API; V(amt) Intel AMT over WS-Management.
+          - V(snmp) is a DAEnetIP2 relay board; V(modbus) an ICP DAS ET-7067 relay board.
+          - V(ssh) is a libvirt hypervisor whose domain the host is, by virsh over SSH.
+          - What each needs, its options and its limits are in C(docs/power) of the collection.
         type: str
         required: true
-        choices: [ipmi]
+        choices: [ipmi, redfish, snmp, modbus, amt, ssh]
       address:
         description: Name or IP address of the control.
         type: str
         required: true
       port:
-        description: Port of the control; without it the protocol's own, V(623) for V(ipmi).
+        description:
+          - Port of the control; without it the protocol's own.
+          - That is V(623) for V(ipmi), V(443) for V(redfish), V(16992) for V(amt), V(161) for V(snmp), V(502) for
+            V(modbus), V(22) for V(ssh).
         type: int
       outlet:
-        description: Contact of a control that switches several hosts, from V(1). V(ipmi) has none.
+        description:
+          - Contact of a control that switches several hosts, from V(1).
+          - Needed for V(snmp) and V(modbus), refused for the others.
         type: int
       username:
         description:
@@ -60,7 +70,7 @@ options:
         type: bool
         default: false
       options:
-        description: Further settings of the protocol. V(ipmi) has none.
+        description: Further settings of the protocol; unknown ones are refused. V(ipmi) has none.
         type: dict
         default: {}
       identity:
@@ -70,6 +80,11 @@ options:
         type: str
 requirements:
   - pyghmi >= 1.5.60 for O(controls[].protocol=ipmi)
+  - sushy >= 5.7 for O(controls[].protocol=redfish)
+  - requests >= 2.28 for O(controls[].protocol=amt)
+  - pysnmp >= 7.1 for O(controls[].protocol=snmp), with cryptography for its version 3
+  - pymodbus >= 3.11 for O(controls[].protocol=modbus)
+  - ssh (OpenSSH's client) for O(controls[].protocol=ssh)
 notes:
   - The module speaks to the control from where it runs, usually the controller, so give its play C(connection=local).
 """
