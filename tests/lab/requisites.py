@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +36,17 @@ PACKAGES = {
     "libvirt-clients": "/usr/bin/virsh",
     "qemu-system-x86": "/usr/bin/qemu-system-x86_64",
 }
+# What only the tests of `./dev test` need.
+TEST_PACKAGES = {
+    "isc-dhcp-server": "/usr/sbin/dhcpd",
+    "isc-dhcp-client": "/usr/sbin/dhclient",
+    "kea-dhcp4-server": "/usr/sbin/kea-dhcp4",
+    "kea-dhcp6-server": "/usr/sbin/kea-dhcp6",
+    "qemu-system-x86": "/usr/bin/qemu-system-x86_64",
+    "pxelinux": "/usr/lib/PXELINUX/pxelinux.0",
+    "syslinux-common": "/usr/lib/syslinux/modules/bios/poweroff.c32",
+    "grub-common": "/usr/bin/grub-script-check",
+}
 # Debian asks it whether a freshly installed daemon may be started.
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -45,8 +56,9 @@ def require_root() -> None:
         raise LabError("the lab makes network namespaces and listens on port 623: run it as root")
 
 
-def missing_packages() -> list[str]:
-    missing = [package for package, file in PACKAGES.items() if not Path(file).exists()]
+def missing_packages(files: Mapping[str, str] | None = None) -> list[str]:
+    """Return the packages of which a file is not there; without an argument what the lab needs."""
+    missing = [package for package, file in (PACKAGES if files is None else files).items() if not Path(file).exists()]
     if importlib.util.find_spec("ensurepip") is None:
         missing.append("python3-venv")
     return missing

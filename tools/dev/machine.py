@@ -9,7 +9,7 @@ from tests.lab.errors import LabError
 
 def main() -> int:
     """Install what is missing; 1 with the reason on standard error where that is not possible."""
-    missing = requisites.missing_packages()
+    missing = requisites.missing_packages({**requisites.PACKAGES, **requisites.TEST_PACKAGES})
     try:
         if missing:
             print(f"installing {', '.join(missing)}", flush=True)

@@ -61,7 +61,9 @@ class Bmc:
     guid: what it tells of itself. fru: its inventory, beside a GUID of zeros, which is none.
     """
 
-    def __init__(self, folder: Path, host: str, number: int = 1, fru: bytes = b"") -> None:
+    def __init__(
+        self, folder: Path, host: str, number: int = 1, fru: bytes = b"", chassis: Path = CHASSIS
+    ) -> None:
         self.host = host
         self.address = f"127.0.40.{number}"
         self.port = free_port(self.address)
@@ -76,7 +78,7 @@ class Bmc:
             MACHINE + (f"mc_add_fru_data 0x20 0 {len(fru)} data {dumped(fru)}\n" if fru else "")
         )
         guid = uuid.UUID(int=0) if fru else self.guid
-        lan = LAN.format(chassis=CHASSIS, username=USERNAME, **{**vars(self), "guid": guid.bytes_le.hex()})
+        lan = LAN.format(chassis=chassis, username=USERNAME, **{**vars(self), "guid": guid.bytes_le.hex()})
         (folder / "lan.conf").write_text(lan)
         command = ["ipmi_sim", "-n", "-c", "lan.conf", "-f", "machine.emu", "-s", "state"]
         with (folder / "log").open("w") as log:
