@@ -303,8 +303,7 @@ def test_an_unreadable_line_is_reported_and_skipped(line: str, said: str) -> Non
     ],
 )
 def test_names_of_one_host(one: str, other: str, same: bool) -> None:
-    assert same_name(one, other) is same
-    assert same_name(other, one) is same
+    assert [same_name(*pair) for pair in ((one, other), (other, one))] == [same, same]
 
 
 @pytest.mark.parametrize("text", [MAC, MAC.upper(), "52-54-00-AA-BB-01", "5254.00aa.bb01", "525400aabb01"])
