@@ -368,7 +368,7 @@ def test_a_file_of_100_megabytes_takes_a_few_megabytes_of_memory(tmp_path: Path,
             file.write(blocks[kind])
     done = subprocess.run(
         [sys.executable, "-c", READ, path, "52:54:00:00:00:07"],
-        env=os.environ | {"PYTHONPATH": str(Path(leases_file.__file__).parents[5])},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(leases_file.__file__).parents[5]), *sys.path])},
         capture_output=True,
         text=True,
         check=True,
