@@ -9,7 +9,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch imp
 from tests.integration.power.fleet import fleet, right, switch_all
 
 COUNT = 10
-LIMITS = Limits(12, 2, 0.3)
+LIMITS = Limits(8, 2, 0.3)
 
 
 def test_ten_hosts_are_confirmed_off_at_once_and_a_frozen_controller_is_unknown_in_time(tmp_path: Path) -> None:

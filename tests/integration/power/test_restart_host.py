@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.power.site import HOST, POWER, Outcome, Site
 
-LIMITS: dict[str, t.Any] = {"soft_off_timeout": 4, "power_timeout": 8, "reading_interval": 0.3}
+LIMITS: dict[str, t.Any] = {"soft_off_timeout": 3, "power_timeout": 8, "reading_interval": 0.3}
 
 
 def steps(outcome: Outcome) -> list[str]:
@@ -65,7 +65,7 @@ def test_check_mode_tells_what_would_be_switched(site: Site, force: bool, said: 
     output = " ".join(outcome.output.split())
     for part in (
         "soft_off would be sent by bmc",
-        f"{HOST} would be shut down within 4 s",
+        f"{HOST} would be shut down within 3 s",
         said,
         "by bmc and confirmed",
     ):

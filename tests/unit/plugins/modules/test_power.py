@@ -122,6 +122,26 @@ def test_the_next_control_confirms_where_the_default_one_is_silent(run: Run, ben
     assert relays.commands() == ["off", "off"]
 
 
+@pytest.mark.parametrize(
+    ("default", "said"),
+    [("pdu", "outlet 2 on after power control bmc confirmed off"), ("bmc", "outlet 2 on after 1 s")],
+)
+def test_one_of_two_supplies_that_stays_on_is_believed(
+    run: Run, bench: FakeBench, tmp_path: Path, default: str, said: str
+) -> None:
+    """Whatever the order: where another control had to confirm, one supply that is on is an objection."""
+    relays = FakeBench(tmp_path / "pdu", outlets=2)
+    relays.fault("stuck", 2)
+    if default == "bmc":
+        bench.fault("silent")
+    items = [bench.item(default=default == "bmc"), *relays.items(title="pdu", default=default == "pdu")]
+    outcome = run(power, state="off", timeout=1.0, controls=items)
+    assert outcome["failed"]
+    assert (outcome["power"]["control"], outcome["power"]["result"]) == ("pdu", "STILL_ON")
+    assert f"reads outlet 1 off, {said}" in outcome["msg"]
+    assert outcome["power"]["attempts"][-1]["readings"][-1]["outlets"] == {"outlet 1": "off", "outlet 2": "on"}
+
+
 def test_a_default_control_that_still_reads_on_contradicts_the_relay(
     run: Run, bench: FakeBench, tmp_path: Path
 ) -> None:
