@@ -52,7 +52,7 @@ def many(bmcs: list[Bmc], say: Say) -> dict[str, Any]:
         bmc.fault("silent")
     frozen = switch_all(bmcs, "off", LIMITS)
     unknown = sum(
-        power["result"] == "UNKNOWN" and "gave no answer" in power["message"] and bmc.host_state == "on"
+        power["result"] == "UNKNOWN" and "check its address" in power["message"] and bmc.host_state == "on"
         for bmc, power in zip(bmcs, frozen.powers, strict=True)
     )
     say(f"{FROZEN} frozen: {right(bmcs, frozen)} confirmed off, {unknown} UNKNOWN, in {frozen.seconds:.1f} s")

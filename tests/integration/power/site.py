@@ -82,7 +82,7 @@ class Site:
         return self.folder / "inventory.json"
 
     def run(self, state: str, host: str = HOST, command_line: str = "", **variables: t.Any) -> Outcome:
-        return self.play("power_host", host, command_line, power_state=state, **FAST | variables)
+        return self.play("power_host", host, command_line, **{"power_state": state} | FAST | variables)
 
     def play(self, playbook: str, host: str = HOST, command_line: str = "", **variables: t.Any) -> Outcome:
         """Run a playbook through ansible-runner; no secret may show anywhere but in the inventory."""
