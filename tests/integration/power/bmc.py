@@ -61,9 +61,7 @@ class Bmc:
     guid: what it tells of itself. fru: its inventory, beside a GUID of zeros, which is none.
     """
 
-    def __init__(
-        self, folder: Path, host: str, number: int = 1, fru: bytes = b"", chassis: Path = CHASSIS
-    ) -> None:
+    def __init__(self, folder: Path, host: str, number: int = 1, fru: bytes = b"", chassis: Path = CHASSIS) -> None:
         self.host = host
         self.address = f"127.0.40.{number}"
         self.port = free_port(self.address)
