@@ -73,8 +73,7 @@ class Modbus(Relay):
         from pymodbus.client import ModbusTcpClient
         from pymodbus.exceptions import ModbusException
 
-        assert control.outlet is not None
-        coil, unit = control.outlet - 1, unit_id(control)
+        coil, unit = t.cast(int, control.outlet) - 1, unit_id(control)
         client = ModbusTcpClient(control.address, port=control.port, timeout=seconds, retries=0)
         try:
             # pymodbus would connect by itself and keep the reason of a failure for its log.
