@@ -17,6 +17,8 @@ OFF = "off"
 UNKNOWN = "unknown"
 # Some outlets of a host with several supplies are on, others are off.
 PARTLY = "partly"
+# A driver may end this long before its deadline, to say more about silence than that the time is over.
+SPARE_SECONDS = 0.3
 
 
 class ControlError(Exception):

@@ -17,7 +17,7 @@ import socket
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import SPARE_SECONDS, Control, ControlError
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_relay import Relay, choice, refuse_credential
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, MissingLibrary
 
@@ -46,8 +46,6 @@ LONGEST_USERNAME = 32  # RFC 3414, section 5
 
 # Each transmission has a number of its own in pysnmp, so that an answer after this time counts for nothing.
 RETRANSMIT_SECONDS = 3.0
-# The driver ends this long before its deadline, to say more about silence than that the time is over.
-SPARE_SECONDS = 0.3
 
 LOGIN_REFUSALS = ("WrongDigest", "UnknownUserName", "UnknownSecurityName", "DecryptionError", "AuthenticationFailure")
 ACCESS_REFUSALS = ("noSuchName", "readOnly", "noAccess", "notWritable", "authorizationError")

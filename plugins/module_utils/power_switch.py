@@ -16,6 +16,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver imp
     OFF,
     ON,
     PARTLY,
+    SPARE_SECONDS,
     UNKNOWN,
     Control,
     ControlError,
@@ -251,7 +252,7 @@ class Switching:
             self._error = None
         except ControlError as error:
             # One that the deadline cut short says nothing against the readings before it.
-            if self._left > 0 or self.seen == UNKNOWN:
+            if self._left > SPARE_SECONDS or self.seen == UNKNOWN:
                 self._error, self.seen = error, UNKNOWN
         self._readings.append(reading(self._clock.time(), state, self._device.shown))
         return state
