@@ -11,6 +11,8 @@ from tools.dev.running import Command
 
 # Adapters against the real other side, which Debian's packages bring.
 CONTRACT_TESTS = "watchdog/tests/contract"
+# Each bench has processes and addresses of its own, and most of their time is spent on waiting for silent devices.
+POWER_TESTS = ("tests/integration/power", "tests/integration/pxe")
 UNIT_TESTS = ("watchdog/tests", "tests/unit", "tests/tools", f"--ignore={CONTRACT_TESTS}")
 
 
@@ -60,7 +62,12 @@ def _collection() -> Iterator[Sequence[Command]]:
 
 @contextmanager
 def _integration() -> Iterator[Sequence[Command]]:
-    yield (_MACHINE, _pytest("pytest integration, contract", "tests/integration", CONTRACT_TESTS))
+    others = (f"--ignore={folder}" for folder in POWER_TESTS)
+    yield (
+        _MACHINE,
+        _pytest("pytest power, PXE", "--numprocesses=4", "--dist=loadscope", *POWER_TESTS),
+        _pytest("pytest integration, contract", "tests/integration", CONTRACT_TESTS, *others),
+    )
 
 
 @contextmanager

@@ -45,6 +45,8 @@ def bench(hypervisor: Hypervisor) -> Iterator[Hypervisor]:
 class TestSsh(PowerControlContract):
     """The fixture `bench` is the one above; the guest of the bench obeys a soft off."""
 
+    patience = 12.0
+
 
 def switch(device: Device, state: str, timeout: float = 10.0) -> dict[str, t.Any]:
     """Run the whole sequence; return `power`, whether it was reached or not."""

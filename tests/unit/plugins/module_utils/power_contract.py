@@ -87,6 +87,10 @@ class ComesOn:
 
 
 class PowerControlContract:
+    """patience: seconds within which the slowest of the protocol's sequences surely comes to three readings."""
+
+    patience = SECONDS
+
     @pytest.mark.parametrize("state", ["on", "off"])
     def test_a_reading_shows_the_state_of_the_host(self, bench: Bench, state: str) -> None:
         bench.host_is(state)
@@ -125,7 +129,7 @@ class PowerControlContract:
         """One off reading after the command, then the host is on and stays so, whatever the control is told."""
         bench.host_is("off")
         bench.fault("stuck")
-        power = switched(ComesOn(bench), "off", Limits(SECONDS, 2, 0.2))
+        power = switched(ComesOn(bench), "off", Limits(self.patience, 2, 0.2))
         assert [reading["state"] for reading in power["readings"]][:3] == ["off", "off", "on"]
         assert (power["result"], power["confirmed_at"]) == ("STILL_ON", None)
 
