@@ -127,6 +127,25 @@ class Board:
                 time.sleep(0.05)
 
 
+class TwoSupplies:
+    """A host with two supplies at two outlets of a board: the bench of SeveralOutletsContract."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._numbers = (OUTLET, OUTLET + 1)
+        self.outlets = [board.device_with(outlet=number) for number in self._numbers]
+
+    def host_is(self, state: str) -> None:
+        for number in self._numbers:
+            self._board.host_is(state, number)
+
+    def fault(self, name: str, outlet: int | None = None) -> None:
+        if outlet is None:
+            self._board.fault(name)
+        else:
+            self._board.stick(outlet)
+
+
 def switch(device: Device, state: str, timeout: float = 10.0) -> dict[str, t.Any]:
     """Run the whole sequence; return `power`, whether it was reached or not."""
     switching = Switching(device, state, Limits(timeout, 2, 0.1))

@@ -18,8 +18,11 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls i
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import ControlError
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
-from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import SECONDS
-from tests.integration.power.relay_board import Board, RelayContract, switch
+from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import (
+    SECONDS,
+    SeveralOutletsContract,
+)
+from tests.integration.power.relay_board import Board, RelayContract, TwoSupplies, switch
 
 DEVICE = Path(__file__).with_name("modbus_device.py")
 UNIT = 7
@@ -67,6 +70,14 @@ class TestModbus(RelayContract):
             bench.device_with(**{kind: "hunter2"})
         assert "hunter2" not in str(caught.value)
         assert bench.commands() == []
+
+
+class TestModbusSupplies(SeveralOutletsContract):
+    patience = 10.0
+
+    @pytest.fixture
+    def bench(self, bench: ModbusBoard) -> TwoSupplies:
+        return TwoSupplies(bench)
 
 
 def test_credentials_that_the_environment_offers_to_every_control_are_not_refused(

@@ -14,8 +14,11 @@ import pytest
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import ControlError
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
-from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import SECONDS
-from tests.integration.power.relay_board import OUTLET, Board, BoardContract, RelayContract, switch
+from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import (
+    SECONDS,
+    SeveralOutletsContract,
+)
+from tests.integration.power.relay_board import OUTLET, Board, BoardContract, RelayContract, TwoSupplies, switch
 
 SCRIPT = Path(__file__).with_name("relay.sh")
 WRITE, READ = "write-community", "read-community"
@@ -152,6 +155,14 @@ class Community(BoardContract):
 
 class TestSnmpV1(Community, RelayContract):
     """The fixture `bench` speaks v1."""
+
+
+class TestSnmpSupplies(SeveralOutletsContract):
+    patience = 10.0
+
+    @pytest.fixture
+    def bench(self, bench: SnmpBoard) -> TwoSupplies:
+        return TwoSupplies(bench)
 
 
 class TestSnmpV2c(Community):

@@ -180,7 +180,9 @@ class OutletsBench(t.Protocol):
 
 
 class SeveralOutletsContract:
-    """The fixture `bench` is an OutletsBench."""
+    """The fixture `bench` is an OutletsBench. patience: as in PowerControlContract."""
+
+    patience = SECONDS
 
     @pytest.mark.parametrize("state", ["on", "off"])
     def test_all_outlets_together_show_a_state(self, bench: OutletsBench, state: str) -> None:
@@ -189,16 +191,16 @@ class SeveralOutletsContract:
 
     def test_a_command_reaches_every_outlet(self, bench: OutletsBench) -> None:
         bench.host_is("on")
-        assert switched(Gang(bench.outlets), "off", Limits(SECONDS, 2, 0.2))["result"] == "OFF_CONFIRMED"
+        assert switched(Gang(bench.outlets), "off", Limits(self.patience, 2, 0.2))["result"] == "OFF_CONFIRMED"
         assert [device.read(SECONDS) for device in bench.outlets] == ["off", "off"]
-        assert switched(Gang(bench.outlets), "on", Limits(SECONDS, 2, 0.2))["result"] == "ON_CONFIRMED"
+        assert switched(Gang(bench.outlets), "on", Limits(self.patience, 2, 0.2))["result"] == "ON_CONFIRMED"
         assert [device.read(SECONDS) for device in bench.outlets] == ["on", "on"]
 
     def test_half_of_the_outlets_stuck_is_still_on_and_names_them(self, bench: OutletsBench) -> None:
         bench.host_is("on")
         stuck = bench.outlets[1].control.outlet
         bench.fault("stuck", stuck)
-        power = switched(Gang(bench.outlets), "off", Limits(SECONDS, 2, 0.2))
+        power = switched(Gang(bench.outlets), "off", Limits(self.patience, 2, 0.2))
         assert (power["result"], power["state"], power["confirmed_at"]) == ("STILL_ON", "partly", None)
         assert f"outlet {stuck} on" in power["message"]
         assert [device.read(SECONDS) for device in bench.outlets] == ["off", "on"]
