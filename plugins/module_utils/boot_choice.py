@@ -14,8 +14,9 @@ import time
 import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.boot_ipmi import NONE, BootDevice, BootIpmi
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, ControlError, NoAnswer
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device, Exchange
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import ControlError, NoAnswer
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_gang import Gang
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
 PROTOCOL = "ipmi"
@@ -30,10 +31,10 @@ class CannotChoose(AosError):
     """The control was not told what the host is to boot from, or does not keep it."""
 
 
-def control_for_boot(host: str, found: list[Device]) -> Control:
+def device_for_boot(host: str, found: t.Sequence[Device | Gang]) -> Device:
     """Return the host's control that can choose: the default one, or the only one of the protocol."""
-    able = [device.control for device in found if device.control.protocol == PROTOCOL]
-    chosen = [control for control in able if control.default] or able
+    able = [device for device in found if isinstance(device, Device) and device.control.protocol == PROTOCOL]
+    chosen = [device for device in able if device.control.default] or able
     if len(chosen) != 1:
         titles = ", ".join(device.control.title for device in found)
         raise AosError(
@@ -44,14 +45,15 @@ def control_for_boot(host: str, found: list[Device]) -> Control:
 
 
 class Choosing:
-    """One request for one host: look, plan, apply, read back."""
+    """One request for one host: look, plan, apply, read back. A foreign device is neither believed nor told."""
 
-    def __init__(self, control: Control, wanted: BootDevice, timeout: float, driver: BootIpmi | None = None) -> None:
+    def __init__(self, device: Device, wanted: BootDevice, timeout: float, driver: BootIpmi | None = None) -> None:
         if not SHORTEST_TIMEOUT <= timeout < float("inf"):
             raise AosError(f"timeout is {timeout:g}, it must be at least {SHORTEST_TIMEOUT:g} seconds; correct it")
         if wanted.device == NONE and (wanted.persistent or wanted.uefi):
             raise AosError(f"device {NONE} is no choice that could be persistent or for UEFI; remove persistent, uefi")
-        self._control = control
+        self._device = device
+        self._control = device.control
         self._wanted = wanted
         self._driver = driver or BootIpmi()
         self._deadline = time.monotonic() + timeout
@@ -106,19 +108,9 @@ class Choosing:
         try:
             if left <= 0:
                 raise NoAnswer
-            return Exchange(lambda: self._guarded(call), left).result()
+            return self._device.start(call, left).result()
         except ControlError as error:
             raise CannotChoose(f"{self._control} {error}") from error
-
-    def _guarded(self, call: t.Callable[[], str | None]) -> str | None:
-        try:
-            return call()
-        except ControlError:
-            raise
-        except Exception as error:
-            if self._control.password and self._control.password in str(error):
-                raise RuntimeError("the library's message is withheld, it contains the password") from None
-            raise
 
 
 def _words(device: BootDevice) -> str:

@@ -136,11 +136,11 @@ class Device:
 
     def start_reading(self, seconds: float) -> Exchange:
         """Begin a reading, so that several controls can be read at the same time."""
-        return self._start(lambda: self._driver.read(self.control, seconds), seconds)
+        return self.start(lambda: self._driver.read(self.control, seconds), seconds)
 
     def start_sending(self, action: str, seconds: float) -> Exchange:
         """Begin to send a command, so that several outlets can be switched at the same time."""
-        return self._start(lambda: self._driver.send(self.control, action, seconds), seconds)
+        return self.start(lambda: self._driver.send(self.control, action, seconds), seconds)
 
     def start_identifying(self, seconds: float) -> Exchange:
         """Ask the device who it is, whatever is recorded."""
@@ -154,7 +154,8 @@ class Device:
         """Send a command through a fresh session; raise a ControlError, at the latest after `seconds`."""
         self.start_sending(action, seconds).result()
 
-    def _start(self, call: t.Callable[[], str | None], seconds: float) -> Exchange:
+    def start(self, call: t.Callable[[], str | None], seconds: float) -> Exchange:
+        """Begin a call that speaks to the device, behind the question for its identity where that is due."""
         if self._known:
             return Exchange(lambda: self._guarded(call), seconds)
 

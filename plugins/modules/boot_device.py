@@ -114,7 +114,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.boot_choice impo
     ACCEPTED,
     NOT_SENT,
     Choosing,
-    control_for_boot,
+    device_for_boot,
 )
 from ansible_collections.aos.cloud_manager.plugins.module_utils.boot_ipmi import DEVICES, BootDevice
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls import HOST_ARGUMENTS, devices
@@ -132,8 +132,8 @@ ARGUMENTS: dict[str, t.Any] = {
 def run(params: dict[str, t.Any], check_mode: bool, warn: t.Callable[[str], None]) -> dict[str, t.Any]:
     """Look, choose, read back; returns what the module returns. Raises AosError."""
     wanted = BootDevice(params["device"], params["persistent"], params["uefi"])
-    control = control_for_boot(params["name"], devices(params["name"], params["controls"]))
-    choosing = Choosing(control, wanted, params["timeout"])
+    device = device_for_boot(params["name"], devices(params["name"], params["controls"]))
+    choosing = Choosing(device, wanted, params["timeout"])
     choosing.look()
     boot = choosing.facts(choosing.before, NOT_SENT) if check_mode else choosing.apply()
     if boot["result"] == ACCEPTED:
