@@ -83,7 +83,7 @@ def canonical_mac(text: str) -> str:
     Accepted: six pairs with colons or hyphens, three groups of four with dots, twelve digits. Raises AosError.
     """
     if not any(form.fullmatch(text) for form in _MAC_FORMS):
-        raise AosError(f"{text!r} is no MAC address; write it as 52:54:00:aa:bb:01")
+        raise AosError(f"{text!r} is no MAC address; write it as 52:54:00:aa:bb:01, in quotes")
     digits = re.sub(r"[:.-]", "", text).lower()
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
 
@@ -167,6 +167,11 @@ class Table:
         self._kept[lease.key] = lease
         if lease.group is not None:
             self._groups.setdefault(lease.group, set()).add(lease.key)
+
+    def forget(self, address: str) -> None:
+        """Drop what older entries say of an address, and of prefixes that begin with it: a newer one is unreadable."""
+        for length in (None, *range(129)) if ":" in address else (None,):
+            self._drop((address, length))
 
     def _drop(self, key: tuple[str, int | None]) -> None:
         older = self._kept.pop(key, None)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import calendar
 import codecs
+import contextlib
 import datetime
 import functools
 import re
@@ -42,6 +43,9 @@ _HEADER = re.compile(
     + rb"|(host|failover|class|subclass|group|pool)\b[^\n{]*) \{"
 )
 _ONLY_BEFORE = re.compile(_BEFORE)
+# What an entry is about, wherever it stands in a piece of the file that cannot be read.
+_NAMED = re.compile(rb"\n[ \t]*+(?:lease ([0-9.]+)|iaaddr ([0-9a-fA-F:.]+)|iaprefix ([0-9a-fA-F:.]+)(?:/\d+)?) \{")
+_GROUP = re.compile(rb"\n(ia-(?:na|ta|pd)) " + STRING + rb" \{")
 _BEGINNING = re.compile(rb"\n(?=(?:lease [0-9.]|ia-(?:na|ta|pd) \"))")
 _STATEMENT = re.compile(
     rb"\n[ \t]*+(?:"
@@ -62,6 +66,7 @@ _USUAL = re.compile(
 )
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 _LEASED = re.compile(rb"\n[ \t]*(iaaddr|iaprefix) ([0-9a-fA-F:.]+)(?:/(\d{1,3}))? \{")
+_LEASED_WORD = re.compile(rb"\n[ \t]*(?:iaaddr|iaprefix)\b")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|[^\n])")
 # The escapes that dhcpd itself writes mean the same to Python.
 _WRITTEN = re.compile(rb'(?:[^\\]++|\\[0-3][0-7]{2}|\\["\\])*+')
@@ -92,12 +97,14 @@ class IscReader:
         for entry in entries:
             if self._skipping:
                 self._skipping = False
+                self._forget(entry)
             else:
                 self._take(entry)
             self._at += len(entry) + len(ENTRY_END)
         if len(self._rest) > LONGEST_ENTRY:
             if not self._skipping:
                 self._problem("no lease entry ends within a mebibyte")
+            self._forget(self._rest)
             self._skipping = True
             self._at += len(self._rest) - 1
             self._rest = self._rest[-1:]
@@ -106,6 +113,7 @@ class IscReader:
         """Report what is left where the file ends."""
         if self.unfinished and not self._skipping:
             self._problem("the file ends within an entry")
+        self._forget(self._rest)
 
     def _problem(self, reason: str) -> None:
         self._table.problem(f"{self._name}, byte {max(self._at, 0)}", reason)
@@ -116,16 +124,26 @@ class IscReader:
             if usual is not None:
                 self._table.add(usual)
                 return
-            if not _balanced(entry):
+            *broken, last = _BEGINNING.split(entry)
+            if len(broken) > 1 or not _balanced(entry):
                 # An entry that was cut short, with the next one behind it: only the last can be whole.
-                *broken, last = _BEGINNING.split(entry)
                 if not broken or not _balanced(last):
                     raise Unreadable("its braces do not match")
                 self._problem("an entry has no end")
+                self._forget(entry[: -len(last)])
                 entry = b"\n" + last
             self._read(entry)
         except Unreadable as reason:
             self._problem(str(reason))
+            self._forget(entry)
+
+    def _forget(self, piece: bytes) -> None:
+        """Drop what older entries say of all that is named in a piece that cannot be read: it is not true any more."""
+        for kind, identity in _GROUP.findall(piece):
+            self._table.replace_group(self._group(kind.decode(), unescaped(identity)))
+        for v4, *v6 in _NAMED.findall(piece):
+            with contextlib.suppress(Unreadable):
+                self._table.forget(_address(socket.AF_INET, v4) if v4 else _address(socket.AF_INET6, b"".join(v6)))
 
     def _read(self, entry: bytes) -> None:
         if b"\0" in entry:
@@ -145,20 +163,26 @@ class IscReader:
 
     def _association(self, kind: str, identity: bytes, entry: bytes) -> None:
         """Add every address of a DHCPv6 entry. identity: four bytes of IAID in the machine's order, then the DUID."""
-        iaid, duid = int.from_bytes(identity[:4], self._byte_order), identity[4:]
+        group = self._group(kind, identity)
+        duid = identity[4:]
         common, *parts = _LEASED.split(entry)
+        if len(_LEASED_WORD.findall(entry)) * 4 != len(parts):
+            raise Unreadable("one of its addresses cannot be read")
         leases = []
         for at in range(0, len(parts), 4):
             _word, address, length, body = parts[at : at + 4]
             lease = Lease(_address(socket.AF_INET6, address), kind, None if length is None else int(length))
-            lease.iaid, lease.client_id = iaid, duid.hex(":")
+            _kind, lease.client_id, lease.iaid = group
             lease.mac = mac_of_duid(duid)
             lease.mac_from = "duid" if lease.mac else ""
             _fill(lease, common + body)
             leases.append(lease)
-        self._table.replace_group((kind, duid.hex(":"), iaid))
+        self._table.replace_group(group)
         for lease in leases:
             self._table.add(lease)
+
+    def _group(self, kind: str, identity: bytes) -> tuple[str, str, int]:
+        return kind, identity[4:].hex(":"), int.from_bytes(identity[:4], self._byte_order)
 
 
 def unescaped(text: bytes) -> bytes:

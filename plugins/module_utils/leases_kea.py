@@ -11,6 +11,7 @@ PRIVATE to the collection aos.cloud_manager: may change in any release.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 
@@ -60,6 +61,7 @@ class KeaReader:
         if len(self._rest) > LONGEST_LINE:
             if not self._skipping:
                 self._problem("a line does not end within a mebibyte")
+                self._forget(self._rest)
             self._skipping = True
             self._rest = b""
 
@@ -68,6 +70,7 @@ class KeaReader:
         if self._rest:
             self._line += 1
             self._problem("the file ends within a line")
+            self._forget(self._rest)
 
     def _problem(self, reason: str) -> None:
         self._table.problem(f"{self._name}, line {max(self._line, 1)}", reason)
@@ -83,8 +86,17 @@ class KeaReader:
                 self._table.add(lease_of(dict(zip(self._columns, values, strict=True))))
         except UnicodeDecodeError:
             self._problem("is not ASCII text")
+            self._forget(line)
         except Unreadable as reason:
             self._problem(str(reason))
+            self._forget(line)
+
+    def _forget(self, line: bytes) -> None:
+        """Drop what older lines say of the address of one that cannot be read: it is not true any more."""
+        *whole, _cut = line.decode("ascii", "replace").split(",")
+        address = dict(zip(self._columns, whole, strict=False)).get("address", "")
+        with contextlib.suppress(Unreadable):
+            self._table.forget(_address(socket.AF_INET6 if "duid" in self._columns else socket.AF_INET, address))
 
     def _begin(self, values: list[str]) -> None:
         missing = [name for name in NEEDED if name not in values]

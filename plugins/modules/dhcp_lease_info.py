@@ -158,7 +158,7 @@ files:
       type: int
       sample: 5120
     unreadable:
-      description: How many entries were skipped.
+      description: How many entries were skipped. Older ones for the same address, where it is readable, count no more.
       type: int
       sample: 1
     problems:

@@ -276,6 +276,99 @@ def test_an_unreadable_entry_is_reported_and_skipped(spoilt: str, said: str) -> 
     assert table.problems[0].startswith("file, byte ")
 
 
+OLDER = {"address": "192.0.2.2", "state": "active", "mac": MAC, "hostname": b"c1"}
+BESIDE = {"address": "192.0.2.3", "state": "active", "mac": "52:54:00:aa:bb:03"}
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        "lease 192.0.2.2 {\n  starts 0 2026/13/22 20:00:00;\n}\n",
+        "lease 192.0.2.2 {\n  hardware ethernet 1:2;\n}\n",
+        "lease 192.0.2.2 {\n  binding st\0\0\0\n}\n",
+        "lease 192.0.2.2 {\n  binding state active; }\n}\n",
+        "lease 192.0.2.2 {\n  binding st",
+        "lease 192.0.2.2 {\n  binding st\nlease 192.0.2.4 {\n  binding state free;\n}\n",
+        "lease 192.0.2.2 {\n  binding st\nlease 192.0.2.4 {\n  binding state active; }\n}\n",
+        "lease 192.0.2.2 {\n" + "# \n" * (1 << 19) + "}\n",
+        "# \n" * (1 << 19) + "lease 192.0.2.2 {\n  binding state free;\n}\n",
+    ],
+    ids=["day", "card", "zeros", "brace", "end of file", "next one", "two", "long", "behind a long one"],
+)
+def test_an_address_whose_last_entry_is_unreadable_has_no_lease(spoilt: str) -> None:
+    table = table_of(isc(OLDER) + isc(BESIDE) + spoilt, pieces=1 << 18)
+    assert "192.0.2.2" not in [lease.address for lease in table.leases()]
+    assert "192.0.2.3" in [lease.address for lease in table.leases()]
+    assert table.unreadable
+    again = table_of(isc(OLDER) + spoilt + "\n}\n" + isc(OLDER))
+    assert "192.0.2.2" in [lease.address for lease in again.leases()]
+
+
+IANA = 'ia-na "\\001\\000\\000\\000\\000\\003\\000\\001RT\\000\\252\\273\\00%d" {\n  cltt 0 2026/11/22 20:00:00;\n'
+IAADDR = "  iaaddr 2001:db8::%s {\n    binding state active;\n    ends %s;\n  }\n"
+BAD_DAY = "0 2026/13/22 22:00:00"
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "left"),
+    [
+        (IANA % 1 + IAADDR % ("7", BAD_DAY), "3"),
+        (IANA % 1 + "  iaaddr 2001:db8::zz {\n    binding state active;\n  }\n", "3"),
+        (IANA % 4 + IAADDR % ("1", BAD_DAY), "23"),
+        (IANA % 4 + IAADDR % ("4", "never") + IAADDR % ("1", BAD_DAY), "23"),
+    ],
+    ids=["its association", "its association, address unreadable", "another association", "in part"],
+)
+def test_an_unreadable_association_ends_the_older_one_and_what_it_names(spoilt: str, left: str) -> None:
+    older = IANA % 1 + IAADDR % ("1", "never") + IAADDR % ("2", "never") + "}\n\n"
+    beside = IANA % 3 + IAADDR % ("3", "never") + "}\n\n"
+    table = table_of(older + beside + spoilt + "}\n")
+    assert [lease.address[-1] for lease in table.leases()] == list(left)
+    assert table.unreadable == 1
+
+
+def test_an_unreadable_prefix_ends_the_older_one() -> None:
+    older = (IANA % 1).replace("na", "pd", 1) + (IAADDR % ("", "never")).replace(
+        "addr 2001:db8::", "prefix 2001:db8::/56"
+    )
+    newer = older.replace("never", BAD_DAY).replace("\\001RT", "\\002RT")
+    assert len(table_of(older + "}\n").leases()) == 1
+    assert table_of(older + "}\n" + newer + "}\n").leases() == []
+
+
+V6_HEADING = (
+    "address,duid,valid_lifetime,expire,subnet_id,pref_lifetime,lease_type,iaid,prefix_len,hostname,hwaddr,state"
+)
+
+
+@pytest.mark.parametrize(
+    ("heading", "older", "spoilt"),
+    [
+        (V4_HEADING, f"192.0.2.2,{MAC},,60,1790000000,1,0,0,c1,0,", f"192.0.2.2,{spoilt}")
+        for spoilt in (
+            "52:54",
+            f"{MAC},,60,soon,1,0,0,c1,0,\n",
+            "zz,,60,1790000000,1,0,0,c1,0,\n",
+            f"{MAC},,60,1790000000,1,0,0,\xe4,0,\n",
+            f"{MAC},,60,1790000000,1,0,0,c1,0,,more\n",
+            f"{MAC},,60,1790000000,1,0,0,c1,0," + "x" * (1 << 21) + "\n",
+        )
+    ]
+    + [
+        (V6_HEADING, f"2001:db8::,00:03:00:01:{MAC},60,1790000000,1,60,2,1,56,c1,,0", f"2001:db8::,00:03,{spoilt}\n")
+        for spoilt in (
+            "60,soon,1,60,2,1,56,c1,,0",
+            "60,1790000000,1,60,2,1,wide,c1,,0",
+            "60,1790000000,1,60,9,1,56,c1,,0",
+        )
+    ],
+)
+def test_an_address_whose_last_line_is_unreadable_has_no_lease(heading: str, older: str, spoilt: str) -> None:
+    assert len(table_of(f"{heading}\n{older}\n", kind=KeaReader).leases()) == 1
+    table = table_of(f"{heading}\n{older}\n{spoilt}", pieces=1 << 18, kind=KeaReader)
+    assert (table.leases(), table.unreadable) == ([], 1)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
