@@ -45,7 +45,7 @@ class Root:
     def __init__(self, path: str) -> None:
         if not os.path.isabs(path):
             raise AosError(f"root {path!r} is no absolute path; give the whole path of the TFTP root")
-        self.path = os.path.realpath(path)
+        self.path = _real(path)
         if not os.path.isdir(self.path):
             raise AosError(f"TFTP root {path} is no folder; create it or correct root")
 
@@ -65,10 +65,18 @@ class Root:
         return found
 
     def _below(self, name: str) -> str:
-        found = os.path.realpath(os.path.join(self.path, relative_name(name)))
+        found = _real(os.path.join(self.path, relative_name(name)))
         if os.path.commonpath([self.path, found]) != self.path:
             raise AosError(f"{name} leads out of the TFTP root {self.path} to {found}; remove the symbolic link")
         return found
+
+
+def _real(path: str) -> str:
+    """Return a path without symbolic links; raise an AosError for text that no path can be."""
+    try:
+        return os.path.realpath(path)
+    except ValueError as error:
+        raise AosError(f"{path!r} cannot be a path: {error}; correct it") from error
 
 
 class Slot:
@@ -77,7 +85,10 @@ class Slot:
     def __init__(self, folder: str, name: str) -> None:
         self.path = os.path.join(folder, name)
         self._name = name
-        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise AosError(f"folder {folder} cannot be opened: {error.strerror}; correct its rights") from error
 
     def close(self) -> None:
         os.close(self._folder)
@@ -97,6 +108,8 @@ class Slot:
             if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
                 raise AosError(f"{self.path} is no boot loader's file; look at it and remove it")
             text = os.read(file, LARGEST_FILE + 1)
+        except OSError as error:
+            raise self._refused("read", error) from error
         finally:
             os.close(file)
         return Content(text.decode("utf-8", "backslashreplace"), stat.S_IMODE(status.st_mode))
@@ -117,7 +130,7 @@ class Slot:
         except OSError as error:
             raise self._refused("written", error) from error
         finally:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # it is gone, or what refused it refuses this too
                 os.unlink(temporary, dir_fd=self._folder)
 
     def remove(self) -> None:

@@ -72,7 +72,9 @@ options:
     type: str
     default: ""
   mode:
-    description: Permission bits of the file, octal. TFTP servers want their files readable for all.
+    description:
+      - Permission bits of the file, four octal digits with V(0) in front, in quotes.
+      - TFTP servers want their files readable for all.
     type: str
     default: "0644"
 notes:
@@ -198,8 +200,11 @@ def work(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
 
 
 def mode_bits(text: str) -> int:
-    """Return the permission bits of an octal number; raise an AosError."""
-    if not re.fullmatch(r"0?[0-7]{3}", text):
+    """Return the permission bits of an octal number; raise an AosError.
+
+    Without quotes YAML makes 420 of 0644: only the 0 in front tells that the digits are octal.
+    """
+    if not re.fullmatch(r"0[0-7]{3}", text):
         raise AosError(f"mode {text!r} is no octal number such as 0644; correct it, in quotes")
     return int(text, 8)
 

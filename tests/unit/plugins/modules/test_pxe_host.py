@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import stat
 import subprocess
+import tempfile
 import typing as t
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -146,6 +149,11 @@ def test_a_mode_alone_is_a_change_and_is_shown(run: Run, root: Path) -> None:
         ({"config_dir": "none"}, "folder none does not exist below"),
         ({"root": "/nowhere/at/all"}, "TFTP root /nowhere/at/all is no folder"),
         ({"root": "tftp"}, "TFTP root tftp is no folder"),
+        ({"root": "/tftp\0"}, "'/tftp\\x00' cannot be a path"),
+        ({"config_dir": "grub\0"}, "climbs out of its folder"),
+        ({"mac": 41145843956}, "is no MAC address; write it as 52:54:00:aa:bb:01, in quotes"),
+        ({"mode": 0o644}, "mode '420' is no octal number such as 0644; correct it, in quotes"),
+        ({"mode": "644"}, "mode '644' is no octal number"),
         ({"mode": "rw"}, "mode 'rw' is no octal number"),
         ({"mode": "4755"}, "mode '4755' is no octal number"),
     ],
@@ -192,6 +200,57 @@ def test_what_is_no_boot_loaders_file_is_left_alone(run: Run, root: Path, tmp_pa
         assert str(path) in outcome["msg"]
         assert "secret words" not in json.dumps(outcome)
     assert path.lstat() == before
+
+
+@pytest.fixture
+def nobodys_root(root: Path) -> Iterator[Path]:
+    """The root as a user meets it for whom rights count, which they do not for root."""
+    with tempfile.TemporaryDirectory() as outer:
+        Path(outer).chmod(0o755)
+        found = Path(shutil.copytree(root, Path(outer, "tftp")))
+        was = os.geteuid()
+        found.chmod(0o755)
+        for path in found.rglob("*"):
+            path.chmod(0o755)
+        try:
+            yield found
+        finally:
+            os.seteuid(was)
+            (found / "pxelinux.cfg").chmod(0o755)
+
+
+def be_nobody() -> None:
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+
+
+@pytest.mark.parametrize(
+    ("rights", "said"), [(0o311, "cannot be opened"), (0o444, "cannot be read"), (0o555, "cannot be written")]
+)
+def test_a_folder_without_rights_is_named(run: Run, nobodys_root: Path, rights: int, said: str) -> None:
+    folder = nobodys_root / "pxelinux.cfg"
+    folder.chmod(rights)
+    be_nobody()
+    outcome = run(root=str(nobodys_root))
+    assert outcome["failed"]
+    assert str(folder) in outcome["msg"]
+    assert f"{said}: Permission denied; correct " in outcome["msg"]
+
+
+def test_a_read_only_file_system_is_named(run: Run, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the removal of the file that could not be made is refused as well."""
+    opened = os.open
+
+    def refuse(*_arguments: object, **_options: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    def read_only(path: str, flags: int, *arguments: t.Any, **options: t.Any) -> int:
+        return (refuse if flags & os.O_CREAT else opened)(path, flags, *arguments, **options)
+
+    monkeypatch.setattr(pxe_folder.os, "open", read_only)
+    monkeypatch.setattr(pxe_folder.os, "unlink", refuse)
+    outcome = run()
+    assert f"{root / NAME} cannot be written: Read-only file system; correct" in outcome["msg"]
 
 
 def test_a_failed_write_leaves_the_old_file_whole_and_no_rest(
