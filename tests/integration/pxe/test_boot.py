@@ -11,11 +11,15 @@ import signal
 import subprocess
 import sys
 import typing as t
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
+from ansible_collections.aos.cloud_manager.plugins.modules import boot_device
+from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.lease_files import isc
 from tests.integration.power.bmc import Bmc
 from tests.integration.pxe.dhcp import MAC, Dhcpd, Network, eventually
 
@@ -80,8 +84,8 @@ def leases(cable: Network) -> Path:
     """The file of a dhcpd that the host asked for an address."""
     server = Dhcpd(cable)
     cable.be(MAC)
-    cable.ask("-4", client='send host-name "compute-01";')
-    server.wait_for('client-hostname "compute-01"')
+    cable.ask("-4", client=f'send host-name "{HOST}";')
+    server.wait_for(f'client-hostname "{HOST}"')
     return server.leases
 
 
@@ -177,6 +181,86 @@ def test_bad_input_is_named_and_restarts_nothing(
     assert said in output
     assert machine.commands() == []
     assert not (machine.tftp / FILE).exists()
+
+
+STRANGER = "52:54:00:aa:bb:99"
+ENDED = 1_600_000_000
+
+
+def lease(number: int, mac: str, hostname: str, ends: int | None = None, state: str = "active") -> str:
+    said = {"address": f"192.0.2.{number}", "mac": mac, "hostname": hostname.encode(), "state": state, "ends": ends}
+    return isc(said)
+
+
+@pytest.mark.parametrize(
+    ("leases", "state", "said"),
+    [
+        (
+            lease(10, MAC, HOST, ENDED) + lease(11, STRANGER, "compute-01"),
+            "local",
+            (
+                f"have 2 network card(s) for {HOST}: nothing is written. Give the right one in pxe_mac. "
+                f"{MAC} at 192.0.2.10 as {HOST} (ended), {STRANGER} at 192.0.2.11 as compute-01 (active)"
+            ),
+        ),
+        (
+            lease(10, MAC, "", state="free") + lease(11, STRANGER, "compute-01"),
+            "custom",
+            f"{STRANGER} at 192.0.2.11 as compute-01 (active); no lease has the whole name, which custom needs",
+        ),
+        (
+            lease(10, "", HOST) + lease(11, STRANGER, "compute-01"),
+            "custom",
+            "no lease has the whole name, which custom needs",
+        ),
+        (
+            lease(10, MAC, HOST) + lease(11, MAC, HOST).replace("ethernet ", "ethernet 0:"),
+            "local",
+            "1 entries are unreadable, any may be of this host",
+        ),
+    ],
+    ids=["own lease ended", "own lease nameless", "own lease without a card", "unreadable"],
+)
+def test_a_card_that_may_be_a_strangers_gets_nothing(
+    machine: Machine, tmp_path: Path, leases: str, state: str, said: str
+) -> None:
+    path = tmp_path / "dhcpd.leases"
+    path.write_text(leases)
+    kernel = {"pxe_kernel": "poweroff.c32"} if state == "custom" else {}
+    status, output = run(machine, dhcp_leases=[str(path)], pxe_state=state, pxe_restart=True, pxe_wait="none", **kernel)
+    assert status == 2, output
+    assert said in output
+    assert machine.commands() == []
+    assert [file.name for file in (machine.tftp / "pxelinux.cfg").iterdir()] == ["default"]
+
+
+@pytest.mark.parametrize(("name", "state"), [(HOST.upper() + ".", "custom"), ("compute-01", "local")])
+def test_a_lease_that_ended_tells_the_card_of_a_dead_host(
+    machine: Machine, tmp_path: Path, name: str, state: str
+) -> None:
+    path = tmp_path / "dhcpd.leases"
+    path.write_text(lease(10, MAC, name, ENDED) + lease(11, MAC, "compute-01"))
+    kernel = {"pxe_kernel": "poweroff.c32"} if state == "custom" else {}
+    status, output = run(machine, dhcp_leases=[str(path)], pxe_state=state, **kernel)
+    assert status == 0, output
+    assert (machine.tftp / FILE).exists()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_only_the_recorded_controller_is_told(machine: Machine, own: bool) -> None:
+    recorded = machine.guid if own else uuid.uuid4()
+    item = {"outlet": None, "default": False, "options": {}, "identity": str(recorded)} | machine.item()
+    choice = {"device": "net", "persistent": False, "uefi": False, "timeout": 10}
+
+    def choose() -> dict[str, t.Any]:
+        return boot_device.run({"name": HOST, "controls": [item], **choice}, False, print)
+
+    if own:
+        assert choose()["changed"]
+    else:
+        with pytest.raises(AosError, match=f"tells identity {machine.guid}, recorded is {recorded}; nothing was sent"):
+            choose()
+    assert machine.commands() == (["boot pxe"] if own else [])
 
 
 def test_the_next_boot_is_the_networks_and_the_one_after_it_is_not(machine: Machine) -> None:
