@@ -44,15 +44,15 @@ def read_leases(path: str, file_format: str, wanted: Wanted, limit: int) -> tupl
     file_format: ISC, KEA, or AUTO. limit: how many leases may fit. A file in which nothing is readable is an error;
     single entries that are not are in the table's problems.
     """
+    last: Exception | None = None
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(SETTLE_SECONDS)
         try:
             table, found = _attempt(path, file_format, wanted, limit)
-        except Moved:
+        except (Moved, FileNotFoundError) as error:  # Kea moves its file away before it begins the new one
+            last = error
             continue
-        except FileNotFoundError as error:
-            raise AosError(f"lease file {path} does not exist; correct the path") from error
         except OSError as error:
             raise AosError(f"lease file {path} cannot be read: {error.strerror}; correct its path or rights") from error
         if table.unreadable and not table.entries:
@@ -61,6 +61,8 @@ def read_leases(path: str, file_format: str, wanted: Wanted, limit: int) -> tupl
                 "correct the path or the format"
             )
         return table, found
+    if isinstance(last, FileNotFoundError):
+        raise AosError(f"lease file {path} does not exist; correct the path") from last
     raise AosError(f"lease file {path} was exchanged by its server {ATTEMPTS} times while it was read; try again")
 
 

@@ -558,6 +558,28 @@ def test_the_new_file_is_read_when_the_old_one_was_renamed_away(
     assert (lease.binding_state, lease.mac) == ("free", "")
 
 
+def test_a_file_that_kea_moves_away_before_it_is_opened_is_read_where_it_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "kea-leases4.csv"
+    path.write_text(f"{V4_HEADING}\n192.0.2.1,{MAC},,60,1790000000,1,0,0,c,0,\n")
+    parts = leases_file._parts
+    looks = []
+
+    def look_and_clean_up(name: str) -> list[str]:
+        if len(looks) == 1:
+            path.write_text(f"{V4_HEADING}\n")
+        found = parts(name)
+        if not looks:
+            path.rename(tmp_path / "kea-leases4.csv.1")
+        looks.append(found)
+        return found
+
+    monkeypatch.setattr(leases_file, "_parts", look_and_clean_up)
+    table, _found = read_leases(str(path), "auto", ANY, 10)
+    assert [lease.mac for lease in table.leases()] == [MAC]
+
+
 def test_an_entry_that_is_just_being_written_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases_file, "SETTLE_SECONDS", 0.2)
     path = tmp_path / "leases"
