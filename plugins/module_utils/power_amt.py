@@ -25,12 +25,14 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver imp
     ControlError,
     Driver,
     NoAnswer,
+    Unresolved,
 )
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, MissingLibrary
 
 try:
     import requests
     from requests.auth import HTTPDigestAuth
+    from urllib3.exceptions import HTTPError
 
     HAS_REQUESTS = True
 except ImportError:
@@ -52,8 +54,6 @@ PACKAGE = "CIM_ComputerSystemPackage"
 # A sleeping host, also one in hibernation, goes on with the disks that it had.
 STATES = {2: ON, 3: ON, 4: ON, 6: OFF, 7: ON, 8: OFF}
 ACTIONS = {"on": 2, "off": 8, "soft_off": 12, "reset": 10, "cycle": 5}
-# What an `on` or `off` that AMT refuses may have found already.
-WANTED = {"on": ON, "off": OFF}
 
 ACCEPTED = (0, 4096)
 RETURN_VALUES = {
@@ -131,12 +131,8 @@ class Amt(Driver):
         body = CHANGE.format(service=service, number=ACTIONS[action], ADDRESSING=ADDRESSING, CIM=CIM)
         answer = _post(control, f"{service}/RequestPowerStateChange", service, SELECTORS, body, seconds)
         value = _number(answer, SERVICE, "ReturnValue")
-        if value in ACCEPTED:
-            return
-        # AMT refuses to switch to the state the host already has.
-        if action in WANTED and self.read(control, seconds) == WANTED[action]:
-            return
-        raise _refusal(action, value)
+        if value not in ACCEPTED:
+            raise _refusal(action, value)
 
     def identity(self, control: Control, seconds: float) -> str:
         """Return the system's UUID as SMBIOS tools on the host print it."""
@@ -192,7 +188,10 @@ def _refusal(action: str, value: int) -> ControlError:
             "it needs Intel's Local Manageability Service in the host's operating system; otherwise switch it off",
             final=True,
         )
-    return ControlError(f"refuses {action} ({what})", "end remote desktop and redirection sessions, then try again")
+    # AMT also refuses to switch to the state that the host already has.
+    return ControlError(
+        f"refuses {action} ({what})", "end remote desktop and redirection sessions, then try again", refused=True
+    )
 
 
 def _get(control: Control, name: str, seconds: float) -> ElementTree.Element:
@@ -260,14 +259,14 @@ def _exchange(control: Control, envelope: bytes, seconds: float) -> tuple[int, b
             "give the authority's certificate in the option ca_cert, or set verify: false",
             final=True,
         ) from error
-    except (requests.RequestException, OSError) as error:
+    except (requests.RequestException, HTTPError, OSError) as error:
         raise _unreachable(error) from error
 
 
 def _unreachable(error: Exception) -> ControlError:
     said = _reason(error)
     if "NameResolutionError" in repr(error) or "resolve" in said:
-        return ControlError("has an address that does not resolve", "correct it")
+        return Unresolved(said)
     return ControlError(f"does not answer ({said})", "check its address and port, its network and that AMT is set up")
 
 

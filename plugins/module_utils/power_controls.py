@@ -69,7 +69,7 @@ def devices(host: str, items: list[dict[str, t.Any]]) -> list[Device | Gang]:
         driver.check(control)
         titled.setdefault(control.title, []).append(Device(control, driver))
     for title, members in titled.items():
-        _check_outlets(host, title, [member.control for member in members])
+        _check_outlets(host, title, members)
     return [members[0] if len(members) == 1 else Gang(members) for members in titled.values()]
 
 
@@ -89,11 +89,12 @@ def in_order(host: str, found: list[Device | Gang]) -> list[Device | Gang]:
     return [default, *(device for device in found if device is not default)]
 
 
-def _check_outlets(host: str, title: str, controls: list[Control]) -> None:
+def _check_outlets(host: str, title: str, members: list[Device]) -> None:
     """Raise an AosError unless items of one title are different outlets."""
-    places = [(control.address, control.port, control.outlet) for control in controls]
-    if len(places) == 1:
+    if len(members) == 1:
         return
+    controls = [member.control for member in members]
+    places = [(member.control.address, member.control.port, member.place) for member in members]
     if any(control.outlet is None for control in controls):
         raise AosError(
             f"host {host} has two power controls named {title}; give each a title of its own, or each its outlet if "
@@ -102,7 +103,7 @@ def _check_outlets(host: str, title: str, controls: list[Control]) -> None:
     twice = next((place for place in places if places.count(place) > 1), None)
     if twice:
         raise AosError(
-            f"host {host}: power control {title} has outlet {twice[2]} of {twice[0]} twice; remove one of the items"
+            f"host {host}: power control {title} has {twice[2]} of {twice[0]} twice; remove one of the items"
         )
     if len({control.protocol for control in controls}) > 1:
         raise AosError(f"host {host}: power control {title} has outlets of several protocols; give it one of them")
@@ -124,6 +125,8 @@ def _control(host: str, item: dict[str, t.Any]) -> tuple[Control, Driver]:
         options=item["options"],
         identity=(item.get("identity") or "").strip(),
     )
+    if control.identity and not driver.tells_identity():
+        raise AosError(f"{control}: protocol {control.protocol} tells no identity; remove identity {control.identity}")
     for kind in ("title", "address"):
         if not item[kind].strip():
             raise AosError(f"{control} has an empty {kind}; correct power_controls")

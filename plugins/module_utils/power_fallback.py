@@ -5,10 +5,11 @@
 
 PRIVATE to the collection aos.cloud_manager: may change in any release.
 
-The default control is believed alone: a relay reads on while the controller behind it holds the host off. Where another
-control had to confirm, it may be linked to a wrong host, or feed one of two supplies. Then every other control of the
-host is read again, and whoever answers the opposite is believed. Silence is no objection: it is what a controller does
-whose power was cut.
+A default control that sees the host is believed alone: a relay reads on while the controller behind it holds the host
+off. A relay sees its own contact only, and any other control that had to confirm may be linked to a wrong host, or feed
+one of two supplies. Then every other control of the host is read again, and whoever answers the opposite is believed.
+Silence is no objection: it is what a controller does whose power was cut. For the same reason one that still speaks,
+whatever it says, objects to a relay that claims to have cut the supply.
 """
 
 from __future__ import annotations
@@ -16,9 +17,16 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import UNKNOWN, ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import (
+    OFF,
+    ON,
+    PARTLY,
+    UNKNOWN,
+    ControlError,
+)
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import (
     GOALS,
+    SEEN,
     Clock,
     Limits,
     NeverReached,
@@ -32,7 +40,26 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch imp
 LAST_WORD_SECONDS = 5.0
 LAST_WORDS = 4
 
+WRONG_LINK = "one of the two is linked to another host, or is not the only supply; correct the links"
+
 ATTEMPT = ("control", "result", "message", "readings", "duration")
+
+
+def contradiction(
+    proof: str, proven: Reachable, device: Reachable, seen: dict[str, t.Any], error: ControlError | None
+) -> str:
+    """Return what `device` has against the state `proof` that `proven` showed, "" where nothing.
+
+    seen: its last reading. error: why that one failed.
+    """
+    if seen["state"] in SEEN:
+        return "" if seen["state"] == proof else read_as(seen["state"], [seen])
+    if error is None or error.silent:
+        return ""
+    if error.foreign:
+        return str(error)
+    speaks_without_supply = proof == OFF and proven.cuts_supply and not device.cuts_supply
+    return f"still speaks ({error.reason})" if speaks_without_supply else ""
 
 
 class HostSwitching:
@@ -78,7 +105,8 @@ class HostSwitching:
 
     def _intention(self, switching: Switching) -> str:
         if not switching.needed:
-            return f"{self._state} would not be sent, it reads so already"
+            what = f"only {self._goal.then.action} would be sent" if self._goal.then else "nothing would be sent"
+            return f"{what}, it reads so already"
         titles = [device.control.title for device in self._order]
         others = f", and if that is not confirmed by {', then '.join(titles[1:])}" if titles[1:] else ""
         return f"{self._state} would be sent by {titles[0]}{others}"
@@ -95,11 +123,13 @@ class HostSwitching:
                     return None
                 continue
             self._said.append(power)
-            if number == 0:
+            if number == 0 and not device.cuts_supply:
                 return power
             objections = self._objections(device)
             if not objections:
                 return power
+            if any(objection["foreign"] for objection in objections):
+                break
         self._said += objections
         return None
 
@@ -110,7 +140,7 @@ class HostSwitching:
         return switching
 
     def _objections(self, proven: Reachable) -> list[dict[str, t.Any]]:
-        """Return `power` of every other control that answers the opposite of what `proven` confirmed."""
+        """Return `power` of every other control that contradicts what `proven` confirmed, and whether it is foreign."""
         words = [self._last_word(device, proven) for device in self._order if device is not proven]
         return [word for word in words if word is not None]
 
@@ -118,32 +148,42 @@ class HostSwitching:
         """Return what the control objects. It may change its mind: a controller lives on for a moment without power."""
         started = self._clock.monotonic()
         readings: list[dict[str, t.Any]] = []
-        silent, objected = 0, ""
+        without, objection, foreign, objected = 0, "", False, UNKNOWN
         for turn in range(LAST_WORDS):
             if turn:
                 self._clock.sleep(self._limits.interval)
-            try:
-                state = device.read(min(LAST_WORD_SECONDS, self._limits.timeout))
-            except ControlError:
-                state = UNKNOWN
+            state, error = self._heard(device)
             readings.append(reading(self._clock.time(), state, device.shown))
-            silent = silent + 1 if state == UNKNOWN else 0
+            said = contradiction(str(self._goal.proof), proven, device, readings[-1], error)
+            without = 0 if said else without + 1
             # After an objection one silence may be a lost packet.
-            if state == self._goal.proof or silent > bool(objected):
+            if state == self._goal.proof or without > bool(objection):
                 return None
-            if state != UNKNOWN:
-                objected = state
+            if said:
+                objection, objected = said, state
+            if error is not None and error.foreign:
+                foreign = True
+                break
         return {
             "control": device.control.title,
             "state": objected,
-            "result": self._goal.missed,
+            "result": self._goal.missed if objected in SEEN else "UNKNOWN",
             "message": (
-                f"{device.control} {read_as(objected, readings)} after power control {proven.control.title} confirmed "
-                f"{self._state}: one of the two is linked to another host, or is not the only supply; correct the links"
+                f"{device.control} {objection} after power control {proven.control.title} confirmed {self._state}"
+                + ("" if foreign else f": {WRONG_LINK}")
             ),
             "readings": readings,
             "duration": round(self._clock.monotonic() - started, 3),
+            "foreign": foreign,
         }
+
+    def _heard(self, device: Reachable) -> tuple[str, ControlError | None]:
+        try:
+            return device.read(min(LAST_WORD_SECONDS, self._limits.timeout)), None
+        except ControlError as error:
+            # One outlet that shows the opposite counts, whatever became of the others.
+            opposite = {ON, OFF} - {self._goal.proof}
+            return (PARTLY if opposite & set(device.shown.values()) else UNKNOWN), error
 
     def _facts(self, proven: dict[str, t.Any] | None) -> dict[str, t.Any]:
         told = proven or self._unproven()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import PARTLY, ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import PARTLY, UNKNOWN, ControlError
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device, Exchange
 
 
@@ -36,37 +36,39 @@ class Together:
             except ControlError as error:
                 errors[name] = error
             self.ended_at = max(self.ended_at, exchange.ended_at)
+        together = self._joined(said)
         if errors:
             raise _joint_error(errors, said)
-        return self._joined(said)
+        return together
 
 
 class Gang:
     """The outlets of one title as one control: ON and OFF are what all of them show, in one and the same round.
 
-    A command goes to all of them, and failed if one of them failed. shown: what the last reading showed of each.
+    A command goes to all of them, and failed if one of them failed. shown: what the last reading showed of each, also
+    where that of another outlet failed. Relay boards alone have outlets, and those tell no identity.
     """
+
+    tells_identity = False
 
     def __init__(self, members: list[Device]) -> None:
         controls = [member.control for member in members]
         default = any(control.default for control in controls)
         self.control = dataclasses.replace(controls[0], outlet=None, default=default)
+        self.cuts_supply = all(member.cuts_supply for member in members)
         self.shown: dict[str, str] = {}
         one_device = len({(control.address, control.port) for control in controls}) == 1
         self._members = {
-            f"outlet {member.control.outlet}" + ("" if one_device else f" of {_place(member)}"): member
+            member.place + ("" if one_device else f" of {member.control.address}:{member.control.port}"): member
             for member in members
         }
 
     def start_reading(self, seconds: float) -> Together:
-        self.shown = {}
+        self.shown = dict.fromkeys(self._members, UNKNOWN)
         return Together(self._each(lambda member: member.start_reading(seconds)), self._joint_state)
 
     def start_sending(self, action: str, seconds: float) -> Together:
         return Together(self._each(lambda member: member.start_sending(action, seconds)), lambda _said: None)
-
-    def start_identifying(self, seconds: float) -> Together:
-        return Together(self._each(lambda member: member.start_identifying(seconds)), _joint_identity)
 
     def read(self, seconds: float) -> str:
         """Return ON, OFF or PARTLY; raise a ControlError, at the latest after `seconds`."""
@@ -80,21 +82,9 @@ class Gang:
         return {name: start(member) for name, member in self._members.items()}
 
     def _joint_state(self, said: dict[str, str | None]) -> str:
-        self.shown = {name: str(state) for name, state in said.items()}
+        self.shown |= {name: str(state) for name, state in said.items()}
         states = set(self.shown.values())
         return states.pop() if len(states) == 1 else PARTLY
-
-
-def _place(member: Device) -> str:
-    return f"{member.control.address}:{member.control.port}"
-
-
-def _joint_identity(said: dict[str, str | None]) -> str:
-    told = {identity or "" for identity in said.values()}
-    if len(told) == 1:
-        return told.pop()
-    each = ", ".join(f"{name} {identity or 'none'}" for name, identity in said.items())
-    raise ControlError(f"has outlets with different identities ({each})", "record each of them at its own item")
 
 
 def _joint_error(errors: dict[str, ControlError], said: dict[str, str | None]) -> ControlError:
@@ -105,4 +95,6 @@ def _joint_error(errors: dict[str, ControlError], said: dict[str, str | None]) -
         "; ".join(dict.fromkeys(error.remedy for error in errors.values())),
         final=any(error.final for error in errors.values()),
         foreign=any(error.foreign for error in errors.values()),
+        silent=all(error.silent for error in errors.values()),
+        refused=all(error.refused for error in errors.values()),
     )

@@ -23,6 +23,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver imp
     ControlError,
     Driver,
     NoAnswer,
+    Unresolved,
 )
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, MissingLibrary
 
@@ -105,18 +106,9 @@ class Ipmi(Driver):
         return ON if data[0] & 1 else OFF
 
     def send(self, control: Control, action: str, seconds: float) -> None:
-        try:
-            # With the whole time as the first retransmission's delay the packet leaves once.
-            self._chassis(
-                control,
-                CHASSIS_CONTROL,
-                (ACTIONS[action],),
-                RETRANSMIT_SECONDS if action in REPEATABLE else seconds + RETRANSMIT_SECONDS,
-            )
-        except NotInPresentState:
-            # How many controllers answer `off` to a host that is off: the readings that follow decide.
-            if action not in REPEATABLE:
-                raise
+        # With the whole time as the first retransmission's delay the packet leaves once.
+        retransmit = RETRANSMIT_SECONDS if action in REPEATABLE else seconds + RETRANSMIT_SECONDS
+        self._chassis(control, CHASSIS_CONTROL, (ACTIONS[action],), retransmit)
 
     def identity(self, control: Control, seconds: float) -> str:
         """Return the system GUID as a UUID, or, where the controller has none, the serial number of its first FRU.
@@ -163,7 +155,7 @@ def logged_in(control: Control) -> t.Iterator[Command]:
     except IpmiException as error:
         raise translated(str(error)) from error
     except socket.gaierror as error:
-        raise ControlError(f"has an address that does not resolve: {error.strerror}", "correct it") from error
+        raise Unresolved(str(error.strerror)) from error
 
 
 def _log_out(session: Command) -> None:
@@ -221,10 +213,6 @@ def _wait_in_short_steps() -> None:
         pyghmi_session._io_wait = lambda timeout, *rest: wait(min(timeout, LONGEST_WAIT_SECONDS), *rest)
 
 
-class NotInPresentState(ControlError):
-    """The controller says that the command makes no sense in the host's present state."""
-
-
 def translated(said: str, code: int | None = None) -> ControlError:
     """Return the error for what pyghmi or the controller said. code: the IPMI completion code, table 5-2."""
     if code == INSUFFICIENT_PRIVILEGE:
@@ -232,7 +220,9 @@ def translated(said: str, code: int | None = None) -> ControlError:
             f"refuses the command ({said})", "give its user the privilege level operator or higher", final=True
         )
     if code == NOT_IN_PRESENT_STATE:
-        return NotInPresentState(f"refuses the command ({said})", "read the host's state, then choose another command")
+        return ControlError(
+            f"refuses the command ({said})", "read the host's state, then choose another command", refused=True
+        )
     if any(refusal in said for refusal in LOGIN_REFUSALS):
         return ControlError(
             f"refuses the login ({said})", "correct the username or password of this power control", final=True

@@ -15,7 +15,12 @@ import importlib
 import socket
 import typing as t
 
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, ControlError, NoAnswer
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import (
+    Control,
+    ControlError,
+    NoAnswer,
+    Unresolved,
+)
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_relay import Relay, refuse_credential
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, MissingLibrary
 
@@ -59,6 +64,10 @@ class Modbus(Relay):
         if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_PYMODBUS:
             raise AosError(f"{control}: pymodbus {version} is too old; install pymodbus 3.11 or later")
 
+    def place(self, control: Control) -> str:
+        unit = unit_id(control)
+        return super().place(control) + ("" if unit == 1 else f" of unit {unit}")
+
     def energised(self, control: Control, seconds: float) -> bool:
         answer = self._exchange(control, seconds, READ_COILS)
         if not answer.bits:
@@ -98,15 +107,17 @@ class Modbus(Relay):
 def unit_id(control: Control) -> int:
     """Return the unit identifier of the requests, 1 where none is given; raise an AosError."""
     value = str(control.options.get("unit_id", 1))
-    if not value.isdecimal() or int(value) > LARGEST_UNIT:
-        raise AosError(f"{control}: option unit_id is {value!r}; make it a number within 0..{LARGEST_UNIT}")
+    if not value.isdecimal() or not 1 <= int(value) <= LARGEST_UNIT:
+        raise AosError(
+            f"{control}: option unit_id is {value!r}; make it a number within 1..{LARGEST_UNIT}, 0 means all units"
+        )
     return int(value)
 
 
 def unreachable(error: OSError) -> ControlError:
     """Return the error for a connection that failed."""
     if isinstance(error, socket.gaierror):
-        return ControlError(f"has an address that does not resolve: {error.strerror}", "correct it")
+        return Unresolved(str(error.strerror))
     if isinstance(error, TimeoutError):
         return NoAnswer()
     if isinstance(error, ConnectionRefusedError):

@@ -102,7 +102,7 @@ def _be_the_child(call: t.Callable[[], str | None], write_end: int, seconds: flo
         try:
             answer: dict[str, t.Any] = {"value": call()}
         except ControlError as error:
-            fields = ("reason", "remedy", "final", "foreign")
+            fields = ("reason", "remedy", "final", "foreign", "silent", "refused")
             answer = {"error": {name: getattr(error, name) for name in fields}}
         except Exception as error:  # noqa: BLE001 - the boundary of a process: nothing above would see it
             answer = {"error": _unforeseen(error)}
@@ -125,6 +125,7 @@ class Device:
     Where an identity is recorded for the control, the first exchange begins with the question for it, and so do those
     that follow until one succeeded: nothing is believed of a foreign device, and nothing is sent to it.
     shown: what the last reading showed of single outlets; empty, since this is one.
+    cuts_supply, tells_identity, place: as the driver says.
     """
 
     shown: t.Mapping[str, str] = MappingProxyType({})
@@ -133,6 +134,9 @@ class Device:
         self.control = control
         self._driver = driver
         self._known = not control.identity
+        self.cuts_supply = driver.cuts_supply
+        self.tells_identity = driver.tells_identity()
+        self.place = driver.place(control)
 
     def start_reading(self, seconds: float) -> Exchange:
         """Begin a reading, so that several controls can be read at the same time."""

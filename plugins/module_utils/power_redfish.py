@@ -25,6 +25,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver imp
     ControlError,
     Driver,
     NoAnswer,
+    Unresolved,
 )
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, MissingLibrary
 
@@ -37,7 +38,6 @@ RESET_TYPES = {
     "reset": "ForceRestart",
     "cycle": "PowerCycle",
 }
-REACHED = {"on": ON, "off": OFF}
 
 OPTIONS = ("ca_cert", "scheme", "system", "verify")
 SCHEMES = ("https", "http")
@@ -71,12 +71,7 @@ class Redfish(Driver):
     def send(self, control: Control, action: str, seconds: float) -> None:
         with _errors_translated(control):
             system = _system(control, seconds)
-            reset_type = _allowed_reset_type(system, action)
-            try:
-                system.reset_system(reset_type)
-            except _sushy().exceptions.HTTPError as error:
-                if not already_so(system, action, error.status_code):
-                    raise
+            system.reset_system(_allowed_reset_type(system, action))
 
     def identity(self, control: Control, seconds: float) -> str:
         """Return the UUID of the system, else its serial number, else nothing; raise a ControlError."""
@@ -186,17 +181,6 @@ def _allowed_reset_type(system: t.Any, action: str) -> t.Any:
     return allowed[wanted]
 
 
-def already_so(system: t.Any, action: str, status_code: int) -> bool:
-    """Whether the refusal only says that the host is in that state already, which the readings that follow decide.
-
-    iDRAC answers 409 to ForceOff of a host that is off, iLO 400 (InvalidOperationForSystemState).
-    """
-    if action not in REACHED or status_code not in (BAD_REQUEST, CONFLICT):
-        return False
-    system.refresh(force=True)
-    return STATES.get(system.json.get("PowerState")) == REACHED[action]
-
-
 def real_uuid(said: str | None) -> str:
     """Return the UUID in lower case, or nothing for one that a maker left blank (all digits 0 or f)."""
     uuid = str(said or "").strip().lower()
@@ -241,11 +225,13 @@ def _unconnected(error: BaseException, control: Control) -> ControlError:
         )
     unresolved = next((cause for cause in causes if isinstance(cause, socket.gaierror)), None)
     if unresolved is not None:
-        return ControlError(f"has an address that does not resolve: {unresolved.strerror}", "correct it")
+        return Unresolved(str(unresolved.strerror))
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return ControlError(
             f"refuses connections to port {control.port}", "enable its Redfish service, or correct address or port"
         )
+    if any(isinstance(cause, ConnectionResetError) for cause in causes):
+        return ControlError("breaks the connection off", TRY_AGAIN)
     return NoAnswer()
 
 
@@ -277,7 +263,8 @@ def _refused(error: t.Any) -> ControlError:
         return ControlError(
             "has no Redfish service, or not all of it (HTTP 404)", "enable it at the controller or correct the address"
         )
-    return ControlError(f"answers {said}", TRY_AGAIN)
+    # iDRAC answers 409 to ForceOff of a host that is off, iLO 400 (InvalidOperationForSystemState).
+    return ControlError(f"answers {said}", TRY_AGAIN, refused=error.status_code in (BAD_REQUEST, CONFLICT))
 
 
 def _quoted(said: object) -> str:

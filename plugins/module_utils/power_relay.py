@@ -34,6 +34,7 @@ REMEDIES = {
 class Relay(Driver):
     """A board that switches supplies. option_names: the options of the protocol beside `inverted`."""
 
+    cuts_supply = True
     option_names: t.ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod

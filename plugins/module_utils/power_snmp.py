@@ -17,12 +17,18 @@ import socket
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import SPARE_SECONDS, Control, ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import (
+    SPARE_SECONDS,
+    Control,
+    ControlError,
+    Unresolved,
+)
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_relay import Relay, choice, refuse_credential
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, MissingLibrary
 
 BASE = "1.3.6.1.4.1.19865.1.2"
 BLOCKS = {"3": 1, "5": 2, "6": 3}
+DEFAULT_BOARD_PORT = "5"
 # SNMP version: pysnmp's number of the message processing model
 COMMUNITY_MODELS = {"v1": 0, "v2c": 1}
 # option: the name of pysnmp's protocol
@@ -85,6 +91,10 @@ class Snmp(Relay):
             except ImportError as error:
                 raise MissingLibrary(library, reason=f"for protocol snmp of {control}") from error
 
+    def place(self, control: Control) -> str:
+        port = choice(control, "board_port", BLOCKS, DEFAULT_BOARD_PORT)
+        return super().place(control) + ("" if port == DEFAULT_BOARD_PORT else f" of board port {port}")
+
     def energised(self, control: Control, seconds: float) -> bool:
         value = _run(control, None, seconds)
         if value not in ("0", "1"):
@@ -101,7 +111,7 @@ class Snmp(Relay):
 def access(control: Control) -> Access:
     """Return what the control's options and secrets mean; raise an AosError."""
     version = choice(control, "version", (*COMMUNITY_MODELS, "v3"), "v1")
-    block = BLOCKS[choice(control, "board_port", BLOCKS, "5")]
+    block = BLOCKS[choice(control, "board_port", BLOCKS, DEFAULT_BOARD_PORT)]
     if not control.password:
         what = "authentication passphrase" if version == "v3" else "write community"
         raise AosError(f"{control} has no password ({what}); set it in power_controls or in AOS_BMC_PASSWORD")
@@ -150,7 +160,7 @@ def _run(control: Control, value: bool | None, seconds: float) -> str:
     except TimeoutError as error:
         raise silent(parsed, budget) from error
     except socket.gaierror as error:
-        raise ControlError(f"has an address that does not resolve: {error.strerror}", "correct it") from error
+        raise Unresolved(str(error.strerror)) from error
     except PySnmpError as error:  # its text may hold a secret
         raise ControlError(
             f"could not be asked: {type(error).__name__} in pysnmp", "check the fields of this power control"
@@ -167,7 +177,8 @@ async def _exchange(control: Control, parsed: Access, value: bool | None, second
     target = await transport.create(
         found[0][4][:2], timeout=RETRANSMIT_SECONDS, retries=int(seconds / RETRANSMIT_SECONDS)
     )
-    name = snmp.ObjectIdentity(f"{BASE}.{parsed.block}.{control.outlet}.0")
+    oid = f"{BASE}.{parsed.block}.{control.outlet}.0"
+    name = snmp.ObjectIdentity(oid)
     engine = snmp.SnmpEngine()
     who = _credentials(snmp, control, parsed, writes=value is not None)
     try:
@@ -183,7 +194,13 @@ async def _exchange(control: Control, parsed: Access, value: bool | None, second
         raise failed(type(failure).__name__, str(failure), parsed)
     if status:
         raise refused(status.prettyPrint(), writes=value is not None)
-    return str(pins[0][1].prettyPrint()) if pins else "nothing"
+    told = [str(name) for name, _value in pins]
+    if told != [oid]:
+        raise ControlError(
+            f"answers for {', '.join(told) or 'nothing'}, asked was {oid}",
+            "check that address and port lead to a DAEnetIP2 board, and update it",
+        )
+    return str(pins[0][1].prettyPrint())
 
 
 def _credentials(snmp: t.Any, control: Control, parsed: Access, *, writes: bool) -> t.Any:
@@ -206,6 +223,7 @@ def silent(parsed: Access, seconds: float) -> ControlError:
     return ControlError(
         f"gave no answer within {seconds:.1f} s",
         "check its address and port, its network and its power" + (wrong if parsed.may_ignore else ""),
+        silent=True,
     )
 
 

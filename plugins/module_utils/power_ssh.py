@@ -47,8 +47,6 @@ COMMANDS = {
     "reset": ("reset",),
     "cycle": ("destroy", "start"),
 }
-# What an `on` or `off` that virsh refuses may have found already.
-WANTED = {"on": ON, "off": OFF}
 
 SSH_FAILED = 255
 NOT_FOUND = 127
@@ -109,19 +107,10 @@ class Ssh(Driver):
         return STATES[said]
 
     def send(self, control: Control, action: str, seconds: float) -> None:
-        try:
-            _virsh(control, COMMANDS[action], seconds)
-        except Refused:
-            # virsh refuses to start what runs and to destroy what is off; its words for that differ between versions.
-            if self.read(control, seconds) != WANTED.get(action):
-                raise
+        _virsh(control, COMMANDS[action], seconds)
 
     def identity(self, control: Control, seconds: float) -> str:
         return _virsh(control, ("domuuid",), seconds)
-
-
-class Refused(ControlError):
-    """libvirt found the domain and did not do what it was asked."""
 
 
 def domain(control: Control) -> str:
@@ -256,7 +245,10 @@ def _virsh_error(control: Control, said: str, code: int) -> ControlError:
         denied = re.search(r"Permission denied|authentication (failed|unavailable|cancelled)|access denied", said)
         remedy = "add its user to the group libvirt" if denied else "start libvirtd, or correct the option uri"
         return ControlError(f"cannot reach libvirt ({_last_line(said)})", remedy, final=bool(denied))
-    return Refused(f"refuses ({_last_line(said)})", "look at the domain on the hypervisor (virsh domstate --reason)")
+    # virsh refuses to start what runs and to destroy what is off; its words for that differ between versions.
+    return ControlError(
+        f"refuses ({_last_line(said)})", "look at the domain on the hypervisor (virsh domstate --reason)", refused=True
+    )
 
 
 def _last_line(said: str) -> str:

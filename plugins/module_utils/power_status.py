@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import OFF, ON, UNKNOWN, ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_fallback import WRONG_LINK, contradiction
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_gang import Gang, Together
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device, Exchange
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits, read_as, reading
@@ -81,10 +82,13 @@ def observe(devices: t.Sequence[Device | Gang], limits: Limits, *, identity: boo
             seen.duration = time.monotonic() - started
     if identity:
         left = limits.timeout - (time.monotonic() - started)
+        answering = [seen for seen in observations if seen.error is None or seen.error.foreign]
+        for seen in answering:
+            seen.identity = None if isinstance(seen.device, Device) else ""
         asking = [
             (seen, seen.device.start_identifying(max(0.0, left)))
-            for seen in observations
-            if seen.error is None or seen.error.foreign
+            for seen in answering
+            if isinstance(seen.device, Device)
         ]
         for seen, exchange in asking:
             try:
@@ -93,6 +97,26 @@ def observe(devices: t.Sequence[Device | Gang], limits: Limits, *, identity: boo
                 seen.unidentified = error
             seen.duration = time.monotonic() - started
     return observations
+
+
+def believed(default: Observation, observations: t.Sequence[Observation]) -> dict[str, t.Any]:
+    """Return `power` of the default control; unknown where that is a relay and another control contradicts it."""
+    facts = default.facts()
+    if facts["state"] not in (ON, OFF) or not default.device.cuts_supply:
+        return facts
+    objections = [
+        f"{other.device.control} {said}"
+        for other in observations
+        if other is not default
+        for said in [
+            contradiction(facts["state"], default.device, other.device, one, other.error) for one in other.readings
+        ]
+        if said
+    ]
+    if not objections:
+        return facts
+    message = f"{facts['message']}, but {objections[0]}: {WRONG_LINK}"
+    return facts | {"state": UNKNOWN, "result": "UNKNOWN", "confirmed_at": None, "message": message}
 
 
 def _take(seen: Observation, exchange: Exchange | Together) -> None:

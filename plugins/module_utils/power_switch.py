@@ -25,6 +25,8 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import
 
 # A command is repeated at most this often while readings contradict it: a controller may take seconds to obey.
 RESEND_SECONDS = 5.0
+# A device that refuses an off, since the host is off already, cancels no pending `on`: so long the host must stay off.
+STEADY_SECONDS = 5.0
 # One exchange of many, so that a packet lost in the middle of a login does not cost the whole deadline.
 EXCHANGE_SECONDS = 10.0
 # The part of the timeout that the reading before an off may take.
@@ -37,25 +39,31 @@ SEEN = (ON, OFF, PARTLY)
 class Goal:
     """What a requested state means.
 
+    action: what is sent.
     proof: the reading that proves it, None where nothing can (a cycled host reads on before and after).
     reached, missed: the result with the proof, and the one where readings contradict it.
     always: the command is sent although the host already reads as wanted; off is, because an `on` may be pending.
     repeat: the command may be sent again.
+    then: the goal that follows once the proof was read; also a soft off may have an `on` behind it.
     """
+
+    action: str
 
     proof: str | None
     reached: str
     missed: str | None
     always: bool
     repeat: bool
+    then: Goal | None = None
 
 
+HARD_OFF = Goal("off", OFF, "OFF_CONFIRMED", "STILL_ON", always=True, repeat=True)
 GOALS = {
-    "on": Goal(ON, "ON_CONFIRMED", "STILL_OFF", always=False, repeat=True),
-    "off": Goal(OFF, "OFF_CONFIRMED", "STILL_ON", always=True, repeat=True),
-    "soft_off": Goal(OFF, "OFF_CONFIRMED", "STILL_ON", always=False, repeat=False),
-    "reset": Goal(None, "ACCEPTED", None, always=True, repeat=False),
-    "cycle": Goal(None, "ACCEPTED", None, always=True, repeat=False),
+    "on": Goal("on", ON, "ON_CONFIRMED", "STILL_OFF", always=False, repeat=True),
+    "off": HARD_OFF,
+    "soft_off": Goal("soft_off", OFF, "OFF_CONFIRMED", "STILL_ON", always=False, repeat=False, then=HARD_OFF),
+    "reset": Goal("reset", None, "ACCEPTED", None, always=True, repeat=False),
+    "cycle": Goal("cycle", None, "ACCEPTED", None, always=True, repeat=False),
 }
 
 
@@ -63,6 +71,7 @@ class Reachable(t.Protocol):
     """A control that answers within the seconds it is given, or raises a ControlError.
 
     shown: by name of the outlet what the last reading showed; empty where the control is one outlet.
+    cuts_supply: it switches a supply and does not see the host.
     """
 
     @property
@@ -70,6 +79,9 @@ class Reachable(t.Protocol):
 
     @property
     def shown(self) -> t.Mapping[str, str]: ...
+
+    @property
+    def cuts_supply(self) -> bool: ...
 
     def read(self, seconds: float) -> str: ...
 
@@ -140,7 +152,9 @@ class Switching:
         self._error: ControlError | None = None  # of the last exchange
         self._unsent: ControlError | None = None  # of the last command, until one is accepted
         self._sent_at: float | None = None  # monotonic time of the last command that was accepted
+        self._accepted = False  # of the present goal, or not needed for it
         self._proofs = 0
+        self._proofs_since = 0.0  # monotonic time of the first of them
         self.before = UNKNOWN
         self.seen = UNKNOWN
 
@@ -151,8 +165,8 @@ class Switching:
 
     @property
     def sent(self) -> bool:
-        """Whether the control accepted a command."""
-        return self._sent_at is not None
+        """Whether the control accepted a command, or was proven to refuse one that was not needed any more."""
+        return self._sent_at is not None or (self._needless and self._proven)
 
     @property
     def changed(self) -> bool:
@@ -185,15 +199,18 @@ class Switching:
     def apply(self) -> dict[str, t.Any]:
         """Send what is needed and wait for the proof; return `power` or raise NeverReached."""
         self.seen = UNKNOWN
-        accepted = not self.needed
+        self._accepted = not self.needed
         while not self._given_up:
-            if not accepted or self._contradicted():
-                accepted = self._send() or accepted or not self._goal.repeat
+            if not self._accepted or self._contradicted():
+                self._send()
             if self._goal.proof is None:
                 break
-            if accepted and not self._given_up:
+            if (self._accepted or self._needless) and not self._given_up:
                 self._count(self._read(self._left))
-            if self._proofs >= self._proofs_needed:
+            if self._goal.then and self._proofs:
+                self._go_on_to(self._goal.then)
+                continue
+            if self._proven:
                 break
             self._pause()
         return self.report()
@@ -218,8 +235,25 @@ class Switching:
         return self._limits.proofs if self._goal.proof == OFF else 1
 
     @property
+    def _needless(self) -> bool:
+        """Whether the last command was refused by a device that understood it."""
+        return self._unsent is not None and self._unsent.refused
+
+    @property
+    def _proven(self) -> bool:
+        steady = (
+            self._accepted or self._goal.proof == ON or self._clock.monotonic() - self._proofs_since >= STEADY_SECONDS
+        )
+        return self._proofs >= self._proofs_needed and steady
+
+    @property
     def _left(self) -> float:
         return self._deadline - self._clock.monotonic()
+
+    @property
+    def _cut_short(self) -> bool:
+        """Whether the deadline ended the last exchange, which then says nothing against what was seen before it."""
+        return self._left <= SPARE_SECONDS
 
     @property
     def _given_up(self) -> bool:
@@ -235,15 +269,20 @@ class Switching:
         contradicts = self._readings[-1]["state"] != self._goal.proof
         return contradicts and (self._sent_at is None or self._clock.monotonic() - self._sent_at >= RESEND_SECONDS)
 
-    def _send(self) -> bool:
+    def _go_on_to(self, goal: Goal) -> None:
+        self._goal, self._accepted, self._unsent, self._proofs = goal, False, None, 0
+
+    def _send(self) -> None:
         try:
-            self._device.send(self._state, min(EXCHANGE_SECONDS, self._left))
+            self._device.send(self._goal.action, min(EXCHANGE_SECONDS, self._left))
         except ControlError as error:
-            self._error = self._unsent = error
-            return False
+            if self._unsent is None or not self._cut_short:
+                self._error = self._unsent = error
+            self._accepted = self._accepted or not self._goal.repeat
+            return
         self._error = self._unsent = None
+        self._accepted = True
         self._sent_at = self._clock.monotonic()
-        return True
 
     def _read(self, seconds: float) -> str:
         state = UNKNOWN
@@ -251,8 +290,7 @@ class Switching:
             self.seen = state = self._device.read(min(EXCHANGE_SECONDS, seconds))
             self._error = None
         except ControlError as error:
-            # One that the deadline cut short says nothing against the readings before it.
-            if self._left > SPARE_SECONDS or self.seen == UNKNOWN:
+            if self.seen == UNKNOWN or not self._cut_short:
                 self._error, self.seen = error, UNKNOWN
         self._readings.append(reading(self._clock.time(), state, self._device.shown))
         return state
@@ -260,15 +298,16 @@ class Switching:
     def _count(self, seen: str) -> None:
         """Count consecutive proofs. Silence between two of them starts the count again, as the opposite does."""
         if seen == self._goal.proof:
+            self._proofs_since = self._proofs_since if self._proofs else self._clock.monotonic()
             self._proofs += 1
         elif self._left > 0:
             self._proofs = 0
 
     def _result(self) -> str:
-        reached = self.sent if self._goal.proof is None else self._proofs >= self._proofs_needed
-        if reached:
+        accepted = self._sent_at is not None
+        if accepted if self._goal.proof is None else self._proven:
             return self._goal.reached
-        contradicted = self.sent and self.seen in SEEN and self.seen != self._goal.proof
+        contradicted = accepted and self.seen in SEEN and self.seen != self._goal.proof
         return self._goal.missed if contradicted and self._goal.missed else "UNKNOWN"
 
     def _facts(self, result: str) -> dict[str, t.Any]:

@@ -17,10 +17,14 @@ description:
     given, each with the whole O(timeout). What one of them confirmed counts only if no other control of the host then
     answers the opposite; silence is no objection, because a controller without power is silent. The other commands
     are sent by the default control only.
+  - A relay sees its own contact only. What it confirmed counts, even as the default control, only if no control that
+    sees the host contradicts it, and for an off also only if none of them still speaks at all.
   - A control of several outlets, for a host with several supplies, is off if all of them are off, and on if all are on.
   - Where O(controls[].identity) is recorded, the device is asked for it before anything is sent. One that tells another
     is refused, and then no other control is tried either.
-  - An off is sent even if the host already reads off, because the controller may be about to switch it on.
+  - An off is sent even if the host already reads off, because the controller may be about to switch it on. For the same
+    reason a O(state=soft_off) that was obeyed is followed by an off, and where the control refuses an off since the
+    host is off, that is sent again with every reading, and the host has to read off for 5 seconds.
   - It counts as confirmed after O(off_readings) consecutive off readings, each through a session of its own. A reading
     that shows on, or that fails, starts the count again.
   - While readings contradict O(state=on) or O(state=off), the command is sent again every 5 seconds. The other

@@ -16,6 +16,9 @@ description:
   - A control that does not answer, or refuses the login, is reported as V(unknown) with the reason. That is no failure
     of the module.
   - A control of several outlets is on or off only if all of them are.
+  - A relay sees its own contact only. Where it is the default control and another one contradicts it, RV(power.state)
+    is V(unknown) and RV(power.message) names both. A controller that still answers anything while the relay that cuts
+    its supply reads off contradicts it too.
   - A control that is another device than the one recorded in O(controls[].identity) is V(unknown) too.
 extends_documentation_fragment:
   - aos.cloud_manager.power_controls
@@ -128,7 +131,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls i
     default_device,
     devices,
 )
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_status import observe
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_status import believed, observe
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosModule
 
@@ -147,8 +150,8 @@ def run(params: dict[str, t.Any], _check_mode: bool, _warn: t.Callable[[str], No
     found = devices(params["name"], params["controls"])
     default = default_device(params["name"], found)
     observed = observe(found, limits, identity=params["identity"])
-    seen = {observation.device.control.title: observation.facts() for observation in observed}
-    return {"changed": False, "power": seen[default.control.title], "controls": list(seen.values())}
+    power = believed(next(seen for seen in observed if seen.device is default), observed)
+    return {"changed": False, "power": power, "controls": [seen.facts() for seen in observed]}
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ def test_a_host_is_shut_down_and_comes_back(site: Site) -> None:
     outcome = site.play("restart_host", **LIMITS)
     assert outcome.status == 0
     assert steps(outcome) == ["OFF_CONFIRMED", "ON_CONFIRMED"]
-    assert site.bench.commands("set") == ["shutdown 1", "power 1"]
+    assert site.bench.commands("set") == ["shutdown 1", "power 0", "power 1"]
     assert outcome.handed_over["power"][HOST]["result"] == "ON_CONFIRMED"
 
 

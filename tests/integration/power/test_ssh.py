@@ -86,7 +86,7 @@ def test_a_paused_guest_holds_its_disks_and_is_on(bench: Hypervisor) -> None:
     bench.virsh("suspend", HOST)
     assert bench.state() == "paused"
     assert bench.device.read(SECONDS) == "on"
-    bench.device.send("on", SECONDS)
+    assert refusal(bench.device, "on").refused
     bench.device.send("off", SECONDS)
     assert bench.state() == "shut off"
 

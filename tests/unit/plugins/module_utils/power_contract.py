@@ -19,6 +19,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver imp
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_gang import Gang
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import (
+    STEADY_SECONDS,
     Limits,
     NeverReached,
     Reachable,
@@ -72,6 +73,7 @@ class ComesOn:
 
     def __init__(self, bench: Bench) -> None:
         self.control = bench.device.control
+        self.cuts_supply = bench.device.cuts_supply
         self._bench = bench
         self._offs = 0
 
@@ -114,10 +116,19 @@ class PowerControlContract:
         assert eventually(bench.device, "on")
 
     @pytest.mark.parametrize("state", ["on", "off"])
-    def test_a_command_for_the_present_state_is_accepted(self, bench: Bench, state: str) -> None:
+    def test_a_command_for_the_present_state_changes_nothing_and_may_be_refused(self, bench: Bench, state: str) -> None:
         bench.host_is(state)
-        bench.device.send(state, SECONDS)
+        try:
+            bench.device.send(state, SECONDS)
+        except ControlError as error:
+            assert (error.refused, error.final) == (True, False)  # noqa: PT017 - both are right
         assert bench.device.read(SECONDS) == state
+
+    def test_a_host_that_is_off_already_is_confirmed_off(self, bench: Bench) -> None:
+        bench.host_is("off")
+        assert (
+            switched(bench.device, "off", Limits(STEADY_SECONDS + self.patience, 2, 0.2))["result"] == "OFF_CONFIRMED"
+        )
 
     def test_a_stuck_control_accepts_and_goes_on_reading_the_truth(self, bench: Bench) -> None:
         bench.host_is("on")
@@ -202,7 +213,7 @@ class SeveralOutletsContract:
         bench.fault("stuck", stuck)
         power = switched(Gang(bench.outlets), "off", Limits(self.patience, 2, 0.2))
         assert (power["result"], power["state"], power["confirmed_at"]) == ("STILL_ON", "partly", None)
-        assert f"outlet {stuck} on" in power["message"]
+        assert f"{bench.outlets[1].place} on" in power["message"]
         assert [device.read(SECONDS) for device in bench.outlets] == ["off", "on"]
 
     def test_silence_of_all_outlets_ends_at_the_deadline(self, bench: OutletsBench) -> None:

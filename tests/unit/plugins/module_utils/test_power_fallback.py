@@ -15,6 +15,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_fallback i
 )
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import GOALS, Limits, NeverReached
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.test_power_switch import (
+    BUSY,
     REFUSAL,
     SILENCE,
     Clock,
@@ -22,14 +23,18 @@ from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.test_
 )
 
 FOREIGN = "foreign"
+HALF = "half"
 TITLES = ("bmc", "pdu", "third")
 
 
 class Talking(Scripted):
-    """As Scripted; `foreign` is the answer of another device than the one recorded."""
+    """As Scripted. `foreign`: another device than recorded; `half`: one outlet is silent, the other reads on."""
 
     def _answer(self, script: list[str], seconds: float) -> str:
         answer = super()._answer(script, seconds)
+        self.shown = {"outlet 1": "unknown", "outlet 2": "on"} if answer == HALF else {}
+        if answer == HALF:
+            raise ControlError("failed at 1 of 2 outlets", "check", silent=True)
         if answer == FOREIGN:
             raise ControlError("tells identity B, recorded is A", "correct", final=True, foreign=True)
         return answer
@@ -38,9 +43,11 @@ class Talking(Scripted):
 class Run:
     """One host with the controls bmc (the default), pdu and third, as many as scripts are given."""
 
-    def __init__(self, state: str, *scripts: list[str], check_mode: bool = False) -> None:
+    def __init__(self, state: str, *scripts: list[str], relay: str = "", check_mode: bool = False) -> None:
         self.clock = Clock()
         self.devices = [Talking(self.clock, list(s), title=title) for s, title in zip(scripts, TITLES, strict=False)]
+        for device in self.devices:
+            device.cuts_supply = device.control.title == relay
         switching = HostSwitching(self.devices, state, Limits(10, 2, 0.5), self.clock)
         self.failed = False
         try:
@@ -176,6 +183,47 @@ def test_a_foreign_device_ends_it_and_nothing_is_sent() -> None:
     assert run.devices[1].sent == []
 
 
+def test_a_foreign_device_in_the_last_word_ends_it() -> None:
+    """It was silent when it was tried. No other control may decide then."""
+    run = Run("off", [SILENCE, SILENCE, FOREIGN], OBEYS, OBEYS)
+    assert run.failed
+    assert run.attempts == [("bmc", "UNKNOWN"), ("pdu", "OFF_CONFIRMED"), ("bmc", "UNKNOWN")]
+    assert "tells identity B, recorded is A" in run.power["message"]
+    assert run.devices[2].sent == []
+
+
+def test_one_outlet_that_reads_on_objects_although_another_is_silent() -> None:
+    run = Run("off", [HALF], OBEYS)
+    assert run.failed
+    assert run.believed == ("bmc", "STILL_ON")
+    assert "outlet 1 unknown, outlet 2 on after power control pdu confirmed off" in run.power["message"]
+
+
+def test_a_relay_that_cuts_the_supply_of_a_silent_controller_is_believed() -> None:
+    assert Run("off", SILENT, OBEYS, relay="pdu").believed == ("pdu", "OFF_CONFIRMED")
+    assert Run("off", OBEYS, SILENT, relay="bmc").believed == ("bmc", "OFF_CONFIRMED")
+
+
+@pytest.mark.parametrize("says", [REFUSAL, BUSY])
+def test_a_controller_that_still_speaks_is_not_without_supply(says: str) -> None:
+    """Its password is wrong or the host is on its way: what counts is that the relay did not cut its power."""
+    run = Run("off", [says], OBEYS, relay="pdu")
+    assert run.failed
+    assert run.power["result"] == "UNKNOWN"
+    assert run.attempts == [("bmc", "UNKNOWN"), ("pdu", "OFF_CONFIRMED"), ("bmc", "UNKNOWN")]
+    assert "still speaks" in run.power["message"]
+    assert "linked to another host" in run.power["message"]
+
+
+def test_a_relay_is_not_believed_alone_even_as_the_default_control() -> None:
+    run = Run("off", OBEYS, STUCK, relay="bmc")
+    assert run.failed
+    assert run.believed == ("pdu", "STILL_ON")
+    run = Run("off", OBEYS, ["on"] * 6 + ["off"], relay="bmc")
+    assert run.believed == ("pdu", "OFF_CONFIRMED")
+    assert run.attempts == [("bmc", "OFF_CONFIRMED"), ("pdu", "OFF_CONFIRMED")]
+
+
 def test_on_is_not_confirmed_by_a_relay_that_was_on_all_the_time() -> None:
     run = Run("on", ["off"], ["on"])
     assert run.failed
@@ -212,7 +260,8 @@ def test_check_mode_tells_which_controls_would_switch(scripts: tuple[list[str], 
 
 
 def test_check_mode_tells_what_needs_no_command() -> None:
-    assert "on would not be sent, it reads so already" in Run("on", ["on"], check_mode=True).power["message"]
+    assert "nothing would be sent, it reads so already" in Run("on", ["on"], check_mode=True).power["message"]
+    assert "only off would be sent, it reads so" in Run("soft_off", ["off"], check_mode=True).power["message"]
 
 
 @pytest.mark.parametrize("scripts", [(SILENT, SILENT), ([FOREIGN], OBEYS)])

@@ -7,7 +7,7 @@ import pytest
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils import power_ipmi
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, ControlError, NoAnswer
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_ipmi import Ipmi, NotInPresentState, translated
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_ipmi import Ipmi, translated
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import MissingLibrary
 
 CONTROL = Control("c1", "bmc", "ipmi", "192.0.2.11", 623, username="admin", password="secret")
@@ -127,13 +127,16 @@ def test_what_must_not_happen_twice_is_transmitted_once(controller: Controller, 
 @pytest.mark.parametrize("action", ["on", "off"])
 def test_a_state_the_host_already_has_may_be_refused(controller: Controller, action: str) -> None:
     controller.answer |= {"code": 0xD5, "error": "Command not supported in present state"}
-    Ipmi().send(CONTROL, action, 10)
+    with pytest.raises(ControlError, match="not supported in present state") as caught:
+        Ipmi().send(CONTROL, action, 10)
+    assert caught.value.refused
+    assert not caught.value.final
 
 
 @pytest.mark.parametrize("action", ["cycle", "reset", "soft_off"])
 def test_a_restart_of_a_host_that_is_off_is_an_error(controller: Controller, action: str) -> None:
     controller.answer |= {"code": 0xD5, "error": "Command not supported in present state"}
-    with pytest.raises(NotInPresentState, match="not supported in present state"):
+    with pytest.raises(ControlError, match="not supported in present state"):
         Ipmi().send(CONTROL, action, 10)
 
 

@@ -12,6 +12,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver imp
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import (
     GOALS,
     RESEND_SECONDS,
+    STEADY_SECONDS,
     Limits,
     NeverReached,
     Switching,
@@ -22,6 +23,7 @@ EXCHANGE_COSTS = 0.1
 SILENCE = "silence"
 REFUSAL = "refusal"
 BUSY = "busy"
+NEEDLESS = "needless"
 
 
 class Clock:
@@ -43,6 +45,7 @@ class Scripted:
     """A control that shows `reads` one by one, the last of them for ever; `accepts` likewise for commands."""
 
     def __init__(self, clock: Clock, reads: list[str], accepts: list[str] | None = None, *, title: str = "bmc") -> None:
+        self.cuts_supply = False
         self.control = Control("c1.example.org", title, "ipmi", "192.0.2.11", 623, password="secret")
         self.shown: dict[str, str] = {}
         self.sent: list[tuple[float, str]] = []
@@ -65,6 +68,8 @@ class Scripted:
             raise NoAnswer(seconds)
         if answer in (REFUSAL, BUSY):
             raise ControlError(f"refuses ({answer})", "do something", final=answer == REFUSAL)
+        if answer == NEEDLESS:
+            raise ControlError("is in that state already", "do something else", refused=True)
         return answer
 
 
@@ -233,12 +238,55 @@ def test_a_host_that_does_not_come_on_is_still_off() -> None:
 
 def test_soft_off_is_sent_once_and_waited_for() -> None:
     run = Run("soft_off", ["on"] * 100 + ["off"], timeout=120)
-    assert run.commands == ["soft_off"]
+    assert run.commands == ["soft_off", "off"]
+    assert run.result == "OFF_CONFIRMED"
+    assert [reading["state"] for reading in run.power["readings"]][-3:] == ["off"] * 3
+
+
+def test_soft_off_is_not_sent_to_a_host_that_is_off_but_off_is() -> None:
+    run = Run("soft_off", ["off"])
+    assert run.commands == ["off"]
+    assert run.result == "OFF_CONFIRMED"
+    assert not run.changed
+
+
+def test_a_host_that_comes_on_after_a_soft_off_is_switched_off() -> None:
+    run = Run("soft_off", ["on", "off", "on", "off"])
+    assert run.commands[:2] == ["soft_off", "off"]
     assert run.result == "OFF_CONFIRMED"
 
 
-def test_soft_off_is_not_sent_to_a_host_that_is_off() -> None:
-    assert Run("soft_off", ["off"]).commands == []
+def test_an_off_refused_since_it_is_off_counts_once_the_host_stayed_off() -> None:
+    """Such a refusal cancels no pending `on`, so the off is sent with each round and two readings are not enough."""
+    run = Run("off", ["off"], [NEEDLESS])
+    after = [reading["at"] for reading in run.power["readings"][1:]]
+    assert run.result == "OFF_CONFIRMED"
+    assert after[-1] - after[0] >= STEADY_SECONDS
+    assert len(run.commands) == len(after)
+    assert not run.changed
+
+
+def test_an_on_that_was_pending_behind_a_refused_off_is_met_by_the_next_off() -> None:
+    run = Run("off", ["off"] * 4 + ["on", "off"], [NEEDLESS] * 4 + ["ok"])
+    assert [reading["state"] for reading in run.power["readings"]][-3:] == ["on", "off", "off"]
+    assert run.result == "OFF_CONFIRMED"
+    assert run.changed
+
+
+def test_an_off_refused_by_a_host_that_is_on_is_unknown() -> None:
+    run = Run("off", ["on"], [NEEDLESS])
+    assert run.result == "UNKNOWN"
+    assert "is in that state already" in run.power["message"]
+    assert not run.changed
+
+
+def test_a_refused_off_whose_time_is_too_short_is_no_proof() -> None:
+    assert Run("off", ["off"], [NEEDLESS], timeout=4).result == "UNKNOWN"
+
+
+def test_a_refused_on_is_confirmed_by_a_reading() -> None:
+    run = Run("on", ["off", "on"], [NEEDLESS])
+    assert (run.result, run.changed) == ("ON_CONFIRMED", True)
 
 
 def test_an_operating_system_that_ignores_soft_off_is_still_on() -> None:
