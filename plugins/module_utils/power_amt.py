@@ -12,6 +12,7 @@ PRIVATE to the collection aos.cloud_manager: may change in any release.
 
 from __future__ import annotations
 
+import errno
 import os
 import typing as t
 import uuid
@@ -267,14 +268,24 @@ def _unreachable(error: Exception) -> ControlError:
     said = _reason(error)
     if "NameResolutionError" in repr(error) or "resolve" in said:
         return Unresolved(said)
-    return ControlError(f"does not answer ({said})", "check its address and port, its network and that AMT is set up")
+    if getattr(_innermost(error), "errno", None) == errno.EHOSTUNREACH:
+        return NoAnswer()
+    if isinstance(error, HTTPError):
+        return ControlError(f"sends an answer that breaks off ({said})", "try again; if it stays so, restart AMT")
+    return ControlError(
+        f"takes no connection ({said})", "check its address and port, its network and that AMT is set up"
+    )
 
 
-def _reason(error: BaseException) -> str:
+def _innermost(error: BaseException) -> BaseException:
     """Return the innermost cause: what urllib3 and requests wrap around it names objects, not reasons."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
-    return str(error)[:200]
+    return error
+
+
+def _reason(error: BaseException) -> str:
+    return str(_innermost(error))[:200]
 
 
 def parsed(content: bytes) -> ElementTree.Element:

@@ -76,7 +76,9 @@ def observe(devices: t.Sequence[Device | Gang], limits: Limits, *, identity: boo
         if number:
             time.sleep(max(0.0, min(limits.interval, left)))
             left = limits.timeout - (time.monotonic() - started)
-        asked = [(seen, seen.device.start_reading(max(0.0, left))) for seen in observations if seen.error is None]
+        # What a silent control takes is not taken from the readings that the others still need.
+        share = max(0.0, left) / (limits.proofs - number + identity)
+        asked = [(seen, seen.device.start_reading(share)) for seen in observations if seen.error is None]
         for seen, exchange in asked:
             _take(seen, exchange)
             seen.duration = time.monotonic() - started

@@ -287,7 +287,7 @@ def test_the_users_proxy_and_netrc_are_not_used(bench: Engine, monkeypatch: pyte
 
 def test_a_port_where_nobody_listens_is_said(bench: Engine) -> None:
     error = refusal(bench.device_with(port=1))
-    assert "does not answer" in str(error)
+    assert "takes no connection" in str(error)
     assert "refused" in str(error)
     assert "object at 0x" not in str(error)
 

@@ -4,20 +4,25 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 import typing as t
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pyasn1.codec.ber import decoder, encoder
+from pysnmp.proto import api
 
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, ControlError
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_snmp import BASE, Snmp
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import (
     SECONDS,
     SeveralOutletsContract,
 )
+from tests.integration.power.conftest import HOST
 from tests.integration.power.relay_board import OUTLET, Board, BoardContract, RelayContract, TwoSupplies, switch
 
 SCRIPT = Path(__file__).with_name("relay.sh")
@@ -231,7 +236,7 @@ def test_wrong_credentials_of_v3_are_refused_at_once(bench: SnmpBoard, fields: d
             act()
         assert caught.value.final
         assert not any(secret in str(caught.value) for secret in (AUTH, PRIV, "wrong-passphrase"))
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 3.0
     assert bench.energised()
 
 
@@ -295,3 +300,23 @@ def test_wrong_fields_of_snmp_are_named(bench: SnmpBoard, fields: dict[str, t.An
     with pytest.raises(AosError, match=said) as caught:
         bench.device_with(**fields)
     assert WRITE not in str(caught.value)
+
+
+def test_the_answer_for_another_relay_is_no_reading() -> None:
+    """An agent that answers every question with the state of pin 7, as a proxy that mixes up its cache might."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent:
+        agent.bind(("127.0.41.1", 0))
+        threading.Thread(target=answer_for_pin_7, args=(agent,)).start()
+        control = Control(HOST, "board", "snmp", *agent.getsockname(), outlet=1, password=READ)
+        with pytest.raises(ControlError, match=r"answers for 1\.3\..*\.2\.7\.0, asked was 1\.3\..*\.2\.1\.0"):
+            Device(control, Snmp()).read(SECONDS)
+
+
+def answer_for_pin_7(agent: socket.socket) -> None:
+    request, peer = agent.recvfrom(4096)
+    v1 = api.PROTOCOL_MODULES[api.SNMP_VERSION_1]
+    message, _rest = decoder.decode(request, asn1Spec=v1.Message())
+    answer = v1.apiMessage.get_response(message)
+    pin = tuple(int(part) for part in f"{BASE}.2.7.0".split("."))
+    v1.apiPDU.set_varbinds(v1.apiMessage.get_pdu(answer), [(pin, v1.Integer(0))])
+    agent.sendto(encoder.encode(answer), peer)

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import typing as t
 
 import pytest
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils import power_amt
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_amt import Amt
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, ControlError
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, MissingLibrary
 
 
@@ -62,3 +64,29 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(power_amt, "HAS_REQUESTS", False)
     with pytest.raises(MissingLibrary, match="requests"):
         Amt().check(a_control())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n<x>",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["cut", "gzip", "chunk"],
+)
+def test_an_answer_that_breaks_off_is_said(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer_once, args=(server, answer)).start()
+        control = Control(
+            "c1", "amt", "amt", *server.getsockname(), username="u", password="p", options={"scheme": "http"}
+        )
+        with pytest.raises(ControlError, match=r"breaks off|no WS-Management"):
+            Amt().read(control, 5)
+
+
+def answer_once(server: socket.socket, answer: bytes) -> None:
+    connection, _peer = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(answer)

@@ -117,3 +117,25 @@ def test_several_controls_of_equal_rank_are_refused(default: bool, said: str) ->
     found = devices(HOST, [item(title=title, default=default) for title in "ab"])
     with pytest.raises(AosError, match=rf"{HOST} has {said}; set default: true on exactly one"):
         default_device(HOST, found)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "options", "other"),
+    [("snmp", {}, {"board_port": 3}), ("modbus", {}, {"unit_id": 2})],
+)
+def test_one_outlet_number_of_two_parts_of_a_board_is_two_outlets(
+    protocol: str, options: dict[str, t.Any], other: dict[str, t.Any]
+) -> None:
+    board = {"protocol": protocol, "title": "pdu", "outlet": 1, "username": None}
+    board |= {"password": "private" if protocol == "snmp" else None}
+    (found,) = devices(HOST, [item(**board, options=options), item(**board, options=other)])
+    assert isinstance(found, Gang)
+    with pytest.raises(AosError, match=r"has outlet 1 of .* twice"):
+        devices(HOST, [item(**board, options=other), item(**board, options=other)])
+
+
+@pytest.mark.parametrize("protocol", ["snmp", "modbus"])
+def test_an_identity_of_what_tells_none_is_refused(protocol: str) -> None:
+    """Else it would be found out at 3 a.m., as a foreign device."""
+    with pytest.raises(AosError, match=f"protocol {protocol} tells no identity; remove identity A-1"):
+        devices(HOST, [item(protocol=protocol, outlet=1, username=None, identity="A-1")])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_status import observe
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_status import believed, observe
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.fake_power import FakeBench
 
@@ -55,3 +55,46 @@ def test_readings_that_differ_are_no_state(benches: list[FakeBench]) -> None:
     power = seen.facts()
     assert (power["state"], power["result"]) == ("unknown", "UNKNOWN")
     assert "in turn" in power["message"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "believed_state"), [("none", "on", "unknown"), ("none", "off", "off"), ("silent", "off", "off")]
+)
+def test_a_relay_that_reads_off_is_not_believed_against_what_sees_the_host(
+    benches: list[FakeBench], fault: str, state: str, believed_state: str
+) -> None:
+    relay, bmc = benches[0], benches[1]
+    relay.device.cuts_supply = True
+    relay.host_is("off")
+    bmc.host_is(state)
+    bmc.fault(fault)
+    seen = observe([relay.device, bmc.device], Limits(1, 2, 0.1))
+    power = believed(seen[0], seen)
+    assert power["state"] == believed_state
+    assert (power["result"] == "READ") is (power["confirmed_at"] is not None) is (believed_state == "off")
+    if believed_state == "unknown":
+        assert "reads off (2 reading(s)), but host c1: power control bmc" in power["message"]
+
+
+def test_a_controller_that_refuses_the_login_still_has_a_supply(benches: list[FakeBench]) -> None:
+    relay, bmc = benches[0], benches[1]
+    relay.device.cuts_supply = True
+    relay.host_is("off")
+    seen = observe([relay.device, bmc.imposter], Limits(5, 2, 0.1))
+    assert "still speaks (refuses the login)" in believed(seen[0], seen)["message"]
+
+
+def test_what_sees_the_host_is_believed_against_a_relay(benches: list[FakeBench]) -> None:
+    bmc, relay = benches[0], benches[1]
+    relay.device.cuts_supply = True
+    bmc.host_is("off")
+    seen = observe([bmc.device, relay.device], Limits(5, 2, 0.1))
+    assert believed(seen[0], seen)["state"] == "off"
+
+
+def test_a_silent_control_takes_no_time_from_what_the_others_still_have_to_say(benches: list[FakeBench]) -> None:
+    benches[0].fault("silent")
+    benches[1].tells("A-1")
+    _silent, seen = observe([bench.device for bench in benches[:2]], Limits(3, 2, 0.1), identity=True)
+    assert [reading["state"] for reading in seen.readings] == ["on", "on"]
+    assert seen.identity == "A-1"
