@@ -130,7 +130,7 @@ class App:
     @property
     def login(self) -> str:
         """Who is behind this console."""
-        from cloud_manager.adapters.store.power_controls import login_user
+        from cloud_manager.adapters.store.power_rows import login_user
 
         return login_user()
 

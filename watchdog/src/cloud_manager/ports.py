@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cloud_manager.domain.actions import Action
-from cloud_manager.domain.facts import ComputeHost, JobFact, JobStatus, PowerReading, Server
-from cloud_manager.domain.power import PowerControl, PowerLink
+from cloud_manager.domain.facts import ComputeHost, JobFact, JobStatus, Power, PowerReading, Server
+from cloud_manager.domain.power import Check, ControlChange, Option, PowerControl, PowerLink
 from cloud_manager.domain.records import Decision, Records, State, Step
 
 
@@ -174,14 +174,57 @@ class Journal(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedAction:
+    """What somebody did: subject is a host or a power control. at: s since epoch.
+
+    result: "" while it isn't known how it ended, None for what could not end otherwise.
+    """
+
+    at: float
+    who: str
+    action: str
+    subject: str
+    result: str | None
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """proven: the control shows what was asked for. message: what was seen, or what went wrong."""
+
+    proven: bool
+    state: Power
+    message: str
+
+
 class PowerControls(Protocol):
     """The installed power controls. Raises BadInput: unknown title or host, duplicate, outlet in use."""
 
     def add(self, control: PowerControl) -> None: ...
 
+    def change(self, title: str, change: ControlChange) -> None: ...
+
+    def remove(self, title: str, force: bool) -> Mapping[str, str]: ...
+
+    def get(self, title: str) -> PowerControl: ...
+
     def list(self) -> tuple[tuple[PowerControl, tuple[PowerLink, ...]], ...]: ...
 
-    def link(self, host: str, title: str, outlet: int | None, default: bool) -> None: ...
+    def link(
+        self,
+        host: str,
+        title: str,
+        outlet: int | None = None,
+        default: bool = False,
+        options: Mapping[str, Option] | None = None,
+    ) -> None:
+        """options: None leaves those of an existing link."""
+        ...
+
+    def unlink(
+        self, host: str, title: str, outlet: int | None = None, new_default: str | None = None, force: bool = False
+    ) -> None: ...
 
     def titles(self) -> Mapping[str, tuple[str, ...]]:
         """host -> titles of its linked controls, the default first."""
@@ -189,7 +232,21 @@ class PowerControls(Protocol):
 
     def of(self, host: str) -> tuple[PowerLink, ...]: ...
 
-    def verified(self, host: str, title: str, at: float) -> None: ...
+    def verified(self, host: str, title: str, at: float, outlet: int | None = None) -> None: ...
+
+    def initialised(self, host: str, title: str, at: float, identity: str, outlet: int | None = None) -> None: ...
+
+    def checked(self, host: str, title: str, check: Check, outlet: int | None = None) -> None: ...
+
+    def forget_identity(self, title: str) -> int: ...
+
+    def begin(self, action: str, subject: str, details: str) -> int:
+        """Log an action before it is done; returns its number."""
+        ...
+
+    def conclude(self, number: int, result: str, details: str) -> None: ...
+
+    def actions(self, last: int) -> tuple[LoggedAction, ...]: ...
 
 
 class Clock(Protocol):
@@ -200,7 +257,20 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
 
-class Verifier(Protocol):
-    """Reads a power control once, by playbook, for `power-control verify`."""
+def never() -> bool:
+    return False
 
-    def read_power(self, host: str, controls: Sequence[PowerLink]) -> PowerReading: ...
+
+class Verifier(Protocol):
+    """Asks power controls by playbook, for the console and the scheduled check. Several threads may ask at once.
+
+    cancelled: asked twice a second; once it says True the playbook is ended.
+    """
+
+    def read_power(
+        self, host: str, controls: Sequence[PowerLink], cancelled: Callable[[], bool] = never
+    ) -> PowerReading: ...
+
+    def switch_power(self, host: str, controls: Sequence[PowerLink], state: str, timeout: float) -> Switched:
+        """state: on, off or soft_off. timeout: s until it must be proven."""
+        ...

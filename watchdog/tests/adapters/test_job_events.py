@@ -166,3 +166,20 @@ def test_garbage_is_no_proof_of_anything(garbage: dict[str, Any]) -> None:
     one.take(garbage)
     power = one.fact(JobStatus.SUCCEEDED).power
     assert power is None or (power.state, power.result) == (Power.UNKNOWN, None)
+
+
+@pytest.mark.parametrize(
+    ("told", "identity"),
+    [
+        ({}, ""),
+        ({"identity": ""}, ""),
+        ({"identity": None}, ""),
+        ({"identity": ["x"]}, ""),
+        ({"identity": " CZ\n1234 "}, "CZ 1234"),
+        ({"identity": "x" * 300}, "x" * 255),
+    ],
+)
+def test_the_identity_of_a_machine_is_taken_where_it_is_told(told: dict[str, Any], identity: str) -> None:
+    one = report()
+    one.take(event("power_info", {"power": {"state": "on", "control": "bmc", **told}}))
+    assert one.fact(JobStatus.SUCCEEDED).power == PowerReading("bmc", Power.ON, identity=identity)

@@ -13,7 +13,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_manager.adapters.job_folder import JobFolders, unsafe_yaml, write_private
+from cloud_manager.adapters.job_folder import JobFolders, inventory, unsafe_yaml, write_private
+from cloud_manager.domain.power import PowerControl, PowerLink, Secret
 
 
 class UnsafeLoader(yaml.SafeLoader):
@@ -81,3 +82,32 @@ def test_folders_of_the_living_are_left_alone_and_those_of_the_dead_removed(tmp_
         JobFolders(base)
         assert files.folder.exists()
     assert len(list(base.glob("lock-*"))) == 1
+
+
+BOARD = PowerControl(
+    "board", "snmp", "192.0.2.2", 161, "", Secret("private"), outlets=8, options={"board_port": 5, "version": "v1"}
+)
+
+
+def test_a_host_has_every_outlet_with_its_own_options_before_those_of_the_control() -> None:
+    links = [PowerLink("c1", BOARD, 3, True), PowerLink("c1", BOARD, 4, True, options={"board_port": 6})]
+    (three, four) = inventory("c1", links, "python")["all"]["hosts"]["c1"]["power_controls"]
+    assert three == {
+        "title": "board",
+        "protocol": "snmp",
+        "address": "192.0.2.2",
+        "port": 161,
+        "outlet": 3,
+        "username": "",
+        "password": "private",
+        "default": True,
+        "options": {"board_port": 5, "version": "v1"},
+    }
+    assert (four["outlet"], four["options"]) == (4, {"board_port": 6, "version": "v1"})
+
+
+def test_an_identity_is_handed_over_where_one_was_recorded() -> None:
+    links = [PowerLink("c1", BOARD, 3), PowerLink("c1", BOARD, 4, identity="SERIAL-1")]
+    three, four = inventory("c1", links, "python")["all"]["hosts"]["c1"]["power_controls"]
+    assert "identity" not in three
+    assert four["identity"] == "SERIAL-1"

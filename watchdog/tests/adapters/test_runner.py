@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from cloud_manager.domain.actions import Action, ReadPower, Recover
 from cloud_manager.domain.facts import Fence, JobFact, JobStatus, Power, PowerReading
 from cloud_manager.domain.power import PowerControl, PowerLink, Secret
 from cloud_manager.errors import JobNotStarted
-from cloud_manager.ports import JobEvent
+from cloud_manager.ports import JobEvent, Switched
 from watchdog.tests.adapters import small_collection
 
 PASSWORD = "{{ 7 * 7 }} tr0ub'\"\\ador\u00e9"
@@ -92,6 +93,36 @@ def test_a_reading_comes_back_through_a_playbook(stage: Stage) -> None:
     does = "{'power': {'state': 'on', 'result': 'READ', 'control': module.params['controls'][0]['title']}}"
     reading = stage.playbooks(READ, "power_info", does).read_power("c1", CONTROLS)
     assert reading == PowerReading("bmc {{ 1 }}", Power.ON)
+
+
+def test_readings_at_the_same_time_do_not_disturb_each_other(stage: Stage) -> None:
+    does = "{'power': {'state': 'on', 'control': 'x', 'identity': 'SERIAL'}}"
+    playbooks = stage.playbooks(READ, "power_info", does)
+    with ThreadPoolExecutor(3) as pool:
+        readings = list(pool.map(lambda _: playbooks.read_power("c1", CONTROLS), range(3)))
+    assert readings == [PowerReading("x", Power.ON, identity="SERIAL")] * 3
+
+
+def test_a_reading_ends_when_it_is_cancelled(stage: Stage) -> None:
+    reading = stage.playbooks(READ, "power_info", FOREVER).read_power("c1", CONTROLS, stage.started)
+    assert (reading.state, reading.message) == (Power.UNKNOWN, "cancelled")
+
+
+def test_a_switch_that_is_confirmed_is_told_so(stage: Stage) -> None:
+    does = power("ON_CONFIRMED", "on", "is on")
+    switched = stage.playbooks(READ, "power", does).switch_power("c1", CONTROLS, "on", 60.0)
+    assert switched == Switched(True, Power.ON, "is on")
+    assert not list((stage.state_dir / "jobs").iterdir())
+
+
+def test_a_switch_that_is_not_confirmed_is_told_with_what_was_seen(stage: Stage) -> None:
+    does = f"{{**{power('STILL_ON', 'on', 'reads on')}, 'failed': True, 'msg': 'stuck'}}"
+    switched = stage.playbooks(READ, "power", does).switch_power("c1", CONTROLS, "off", 60.0)
+    assert switched == Switched(False, Power.ON, "reads on")
+    (stage.folder / "collections/ansible_collections/aos/cloud_manager/playbooks/power_host.yml").write_text("- x")
+    broken = stage.playbooks(RECOVER, "power", does).switch_power("c1", CONTROLS, "off", 60.0)
+    assert (broken.proven, broken.state) == (False, Power.UNKNOWN)
+    assert broken.message
 
 
 def test_the_module_gets_the_password_as_it_is(stage: Stage) -> None:

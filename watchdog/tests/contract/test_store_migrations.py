@@ -130,3 +130,69 @@ def test_times_are_double_precision_and_names_four_byte_text_on_the_server(maria
     assert "float" not in {kind for kind, _ in ours}
     assert {collation for _, collation in ours if collation} == {"utf8mb4_bin"}
     database.close()
+
+
+CONTROLS = "id, title, protocol, address, port, username, password"
+LINKS = "control_id, host, outlet, is_default, verified_at"
+ACTIONS = "at, who, action, subject, details"
+
+
+def rows(database: Database, statement: str) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in database.read(lambda c: c.execute(text(statement)).all())]
+
+
+def fill_version_1(database: Database) -> None:
+    schema.migrate(database, 1)
+    for statement in (
+        f"INSERT INTO power_controls ({CONTROLS}) VALUES (3, 'bmc-é', 'ipmi', '192.0.2.1', 623, 'admin', 'secret')",
+        f"INSERT INTO power_controls ({CONTROLS}) VALUES (7, 'bmc-2', 'ipmi', '192.0.2.2', 6230, 'root', 'other')",
+        f"INSERT INTO power_links ({LINKS}) VALUES (3, 'c1', 0, 1, 1700000000.25), (7, 'c2', 0, 1, NULL)",
+        f"INSERT INTO action_log ({ACTIONS}) VALUES (7.5, 'anna', 'power_control.add', 'bmc-é', 'at 192.0.2.1')",
+    ):
+        database.write(lambda c, statement=statement: c.execute(text(statement)))
+
+
+def version_1(database: Database) -> tuple[list[tuple[object, ...]], ...]:
+    return (
+        rows(database, f"SELECT {CONTROLS} FROM power_controls ORDER BY id"),
+        rows(database, f"SELECT {LINKS} FROM power_links ORDER BY control_id"),
+        rows(database, f"SELECT {ACTIONS} FROM action_log"),
+    )
+
+
+def test_power_controls_survive_the_second_migration_up_down_and_up(database: Database) -> None:
+    fill_version_1(database)
+    before = version_1(database)
+    for number in (2, 1, 2):
+        schema.migrate(database, number)
+        assert version_1(database) == before
+    assert rows(database, "SELECT outlets, options FROM power_controls") == [(1, "{}")] * 2
+    told = "machine, options, identity, initialised_at, check_at, check_state, check_message"
+    assert rows(database, f"SELECT {told} FROM power_links") == [("", "{}", "", None, None, "", "")] * 2
+    assert rows(database, "SELECT result FROM action_log") == [(None,)]
+
+
+def test_going_down_leaves_no_link_by_which_half_a_host_would_be_called_off(database: Database) -> None:
+    fill_version_1(database)
+    schema.migrate(database, 2)
+    more = "outlets, options"
+    link = f"{LINKS}, machine, options, identity, check_state, check_message"
+    for statement in (
+        f"INSERT INTO power_controls ({CONTROLS}, {more}) VALUES (8, 'b', 'snmp', 'b.test', 161, '', 'x', 8, '{{}}')",
+        f"INSERT INTO power_links ({link}) VALUES (8, 'c3', 3, 1, NULL, '', '{{}}', '', '', '')",
+        f"INSERT INTO power_links ({link}) VALUES (8, 'c3', 4, 1, NULL, '', '{{}}', '', '', '')",
+    ):
+        database.write(lambda c, statement=statement: c.exec_driver_sql(statement))
+    schema.migrate(database, 1)
+    assert [host for _, host, *_ in version_1(database)[1]] == ["c1", "c2"]
+    assert len(version_1(database)[0]) == 3
+
+
+def test_a_migration_that_was_killed_after_its_swap_is_taken_up_again(database: Database) -> None:
+    fill_version_1(database)
+    before = version_1(database)
+    schema.migrate(database, 2)
+    database.write(lambda c: c.execute(text("ALTER TABLE action_log DROP COLUMN result")))
+    database.write(lambda c: c.execute(text("UPDATE alembic_version SET version_num = '1'")))
+    schema.migrate(database, 2)
+    assert version_1(database) == before

@@ -30,6 +30,9 @@ class FakeCloud:
     def change(self, name: str, **changes: Any) -> None:
         self._hosts[name] = replace(self._hosts[name], **changes)
 
+    def add(self, name: str) -> None:
+        self._hosts[name] = ComputeHost(name, Observation.UP)
+
     def kill(self, name: str) -> None:
         """Its heartbeats stopped a minute ago."""
         self.change(name, observation=Observation.DOWN)

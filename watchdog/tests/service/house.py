@@ -25,8 +25,8 @@ TTL = 30.0
 
 def controls_of(*hosts: str) -> FakePowerControls:
     controls = FakePowerControls()
-    for host in hosts:
-        controls.add(PowerControl(f"bmc-{host}", "ipmi", "192.0.2.1", 623, "admin", Secret("hidden")))
+    for number, host in enumerate(hosts, 1):
+        controls.add(PowerControl(f"bmc-{host}", "ipmi", f"192.0.2.{number}", 623, "admin", Secret("hidden")))
         controls.link(host, f"bmc-{host}", None, True)
     return controls
 

@@ -11,19 +11,20 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from cloud_manager.domain.actions import Action
+from cloud_manager.domain.actions import Action, SwitchPower
 from cloud_manager.domain.facts import Fence, JobFact, JobStatus, Power, PowerReading
 from cloud_manager.ports import Move
 
 COLLECTION = "aos.cloud_manager."
 MESSAGE_LENGTH = 500
+IDENTITY_LENGTH = 255
 OUTCOMES = ("moving", "evacuated", "left", "failed")
 
 
 class JobReport:
     """Collects one job's events in the order in which they come."""
 
-    def __init__(self, action: Action) -> None:
+    def __init__(self, action: Action | SwitchPower) -> None:
         self._action = action
         self._power: PowerReading | None = None
         self._left: dict[str, str] = {}
@@ -80,7 +81,8 @@ class JobReport:
         result = _fence(power.get("result")) if asked else None
         message = _line(power.get("message"))
         control = str(power.get("control") or "")
-        self._power = PowerReading(control, state, result, message)
+        identity = _line(power.get("identity"))[:IDENTITY_LENGTH]
+        self._power = PowerReading(control, state, result, message, identity)
         attempts = power.get("attempts")
         told = [one for one in attempts if isinstance(one, dict)] if isinstance(attempts, list) else []
         if asked and len(told) > 1:

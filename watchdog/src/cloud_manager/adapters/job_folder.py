@@ -121,7 +121,8 @@ def inventory(host: str, controls: Sequence[PowerLink], interpreter: str) -> dic
             "username": link.control.username,
             "password": link.control.password.reveal(),
             "default": link.default,
-            "options": {},
+            "options": link.settings,
+            **({"identity": link.identity} if link.identity else {}),
         }
         for link in controls
     ]

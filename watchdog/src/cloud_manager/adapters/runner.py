@@ -7,6 +7,7 @@ Therefore neither carries any, and the environment is built from nothing rather 
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import shutil
@@ -23,16 +24,18 @@ from pexpect.exceptions import ExceptionPexpect
 from cloud_manager.adapters.job_events import JobReport
 from cloud_manager.adapters.job_folder import JobFiles, JobFolders, inventory, unsafe_yaml, write_private
 from cloud_manager.adapters.processes import INSTALLATION, JOB, kill_marked
-from cloud_manager.domain.actions import Action, ReadPower
+from cloud_manager.domain.actions import Action, ReadPower, SwitchPower
 from cloud_manager.domain.facts import JobFact, JobKind, JobStatus, Power, PowerReading
 from cloud_manager.domain.power import PowerLink
 from cloud_manager.errors import JobNotStarted
-from cloud_manager.ports import Clock, JobEvent, JobListener
+from cloud_manager.ports import Clock, JobEvent, JobListener, Switched, never
 
 log = logging.getLogger(__name__)
 
 COLLECTION = "aos.cloud_manager"
 POLL_SECONDS = 0.5
+NO_RESULT = "the playbook gave no result"
+NUMBERS = itertools.count(1)
 # Without them OpenStack may be out of reach; nothing else of our environment is a playbook's business.
 LOCALE = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -77,7 +80,11 @@ class AnsiblePlaybooks:
             self._forget_old()
 
     def _run(
-        self, action: Action, controls: Sequence[PowerLink], listener: JobListener, cancelled: Callable[[], bool]
+        self,
+        action: Action | SwitchPower,
+        controls: Sequence[PowerLink],
+        listener: JobListener,
+        cancelled: Callable[[], bool],
     ) -> None:
         job = _Job(action, listener, self._clock, self._options.timeout, cancelled)
         self._running.add(action.key)
@@ -98,20 +105,35 @@ class AnsiblePlaybooks:
         self._folders.remove_leftovers()
         return had
 
-    def read_power(self, host: str, controls: Sequence[PowerLink]) -> PowerReading:
-        action = ReadPower(f"verify-{os.getpid()}-{int(self._clock.now() * 1000)}", host, 0)
-        outcome = _Outcome()
-        try:
-            self._run(action, controls, outcome, lambda: False)
-        finally:  # nobody will look for them, and those of a watchdog's running jobs must not give way to them
-            shutil.rmtree(self._artifacts / action.key, ignore_errors=True)
-        fact = outcome.fact
+    def read_power(
+        self, host: str, controls: Sequence[PowerLink], cancelled: Callable[[], bool] = never
+    ) -> PowerReading:
+        fact = self._ask(ReadPower(self._unique("verify"), host, 0), controls, cancelled)
         if fact is None or fact.power is None:
             title = controls[0].control.title if controls else ""
-            return PowerReading(title, Power.UNKNOWN, message=fact.message if fact else "the playbook gave no result")
+            return PowerReading(title, Power.UNKNOWN, message=fact.message if fact else NO_RESULT)
         return fact.power
 
-    def _write(self, files: JobFiles, action: Action, controls: Sequence[PowerLink]) -> None:
+    def switch_power(self, host: str, controls: Sequence[PowerLink], state: str, timeout: float) -> Switched:
+        fact = self._ask(SwitchPower(self._unique("switch"), host, state, timeout), controls, never)
+        if fact is None or fact.power is None:
+            return Switched(False, Power.UNKNOWN, fact.message if fact else NO_RESULT)
+        return Switched(fact.status is JobStatus.SUCCEEDED, fact.power.state, fact.power.message or fact.message)
+
+    def _ask(
+        self, action: ReadPower | SwitchPower, controls: Sequence[PowerLink], cancelled: Callable[[], bool]
+    ) -> JobFact | None:
+        outcome = _Outcome()
+        try:
+            self._run(action, controls, outcome, cancelled)
+        finally:  # nobody will look for them, and those of a watchdog's running jobs must not give way to them
+            shutil.rmtree(self._artifacts / action.key, ignore_errors=True)
+        return outcome.fact
+
+    def _unique(self, purpose: str) -> str:
+        return f"{purpose}-{os.getpid()}-{int(self._clock.now() * 1000)}-{next(NUMBERS)}"
+
+    def _write(self, files: JobFiles, action: Action | SwitchPower, controls: Sequence[PowerLink]) -> None:
         settings = {**self._options.variables(action.kind), **action.to_vars()}
         write_private(files.inventory, unsafe_yaml(inventory(action.host, controls, sys.executable)))
         write_private(files.variables, unsafe_yaml(settings))
@@ -191,7 +213,7 @@ class _Job:
 
     def __init__(
         self,
-        action: Action,
+        action: Action | SwitchPower,
         listener: JobListener,
         clock: Clock,
         timeout: float,

@@ -163,7 +163,7 @@ class Acknowledgement(Base):
 
 
 class PowerControl(Base):
-    """Device that switches hosts; password is encrypted."""
+    """Device that switches hosts; password is encrypted, "" for none. options is a JSON object."""
 
     __tablename__ = "power_controls"
     __table_args__ = (UniqueConstraint("title", name="uq_power_controls_title"), TABLE_OPTIONS)
@@ -175,29 +175,41 @@ class PowerControl(Base):
     port: Mapped[int] = mapped_column(Integer)
     username: Mapped[str] = mapped_column(NAME)
     password: Mapped[str] = mapped_column(LONG)
+    outlets: Mapped[int] = mapped_column(Integer)
+    options: Mapped[str] = mapped_column(LONG)
 
 
 class PowerLink(Base):
-    """Host on an outlet of a control. Outlet 0: the control has none, so that it can switch one host only."""
+    """Host on an outlet of a control, or one of the machines behind it; a place can be linked once.
+
+    Outlet 0 and machine "": the control has but one place. options is a JSON object. check_*: the last reading.
+    """
 
     __tablename__ = "power_links"
     __table_args__ = (
-        UniqueConstraint("control_id", "outlet", name="uq_power_links_outlet"),
+        UniqueConstraint("control_id", "outlet", "machine", name="uq_power_links_place"),
         Index("ix_power_links_host", "host"),
         TABLE_OPTIONS,
     )
 
-    control_id: Mapped[int] = mapped_column(
-        ForeignKey("power_controls.id", name="fk_power_links_control"), primary_key=True, autoincrement=False
-    )
-    host: Mapped[str] = mapped_column(NAME, primary_key=True)
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    control_id: Mapped[int] = mapped_column(ForeignKey("power_controls.id"))
+    host: Mapped[str] = mapped_column(NAME)
     outlet: Mapped[int] = mapped_column(Integer)
+    machine: Mapped[str] = mapped_column(NAME)
     is_default: Mapped[bool] = mapped_column(Boolean)
+    options: Mapped[str] = mapped_column(LONG)
+    identity: Mapped[str] = mapped_column(NAME)
     verified_at: Mapped[float | None] = mapped_column(TIME)
+    initialised_at: Mapped[float | None] = mapped_column(TIME)
+    check_at: Mapped[float | None] = mapped_column(TIME)
+    check_state: Mapped[str] = mapped_column(WORD)
+    check_message: Mapped[str] = mapped_column(LONG)
 
 
 class ActionLog(Base):
-    """What operators did: who, when, what, to which object."""
+    """What operators did: who, when, what, to which object. result: None where there is no more than the act itself,
+    "" from the beginning of an act to its end."""
 
     __tablename__ = "action_log"
     __table_args__ = (Index("ix_action_log_at", "at"), TABLE_OPTIONS)
@@ -208,3 +220,4 @@ class ActionLog(Base):
     action: Mapped[str] = mapped_column(NAME)
     subject: Mapped[str] = mapped_column(NAME)
     details: Mapped[str] = mapped_column(LONG)
+    result: Mapped[str | None] = mapped_column(WORD)

@@ -63,4 +63,18 @@ class ReadPower:
         return {"host": self.host, "power_state": "status"}
 
 
+@dataclass(frozen=True, slots=True)
+class SwitchPower:
+    """What an operator asks for at the console; no decision does. state: on, off or soft_off. timeout: s."""
+
+    kind: ClassVar[JobKind] = JobKind.READ_POWER
+    key: str
+    host: str
+    state: str
+    timeout: float
+
+    def to_vars(self) -> dict[str, object]:
+        return {"host": self.host, "power_state": self.state, "power_timeout": self.timeout}
+
+
 Action = Recover | Return | ReadPower

@@ -90,13 +90,15 @@ class Server:
 class PowerReading:
     """What the default power control of a host said, and to what question.
 
-    result is None for a plain reading. message says why, for STILL_ON and UNKNOWN.
+    result is None for a plain reading. message says why, for STILL_ON and UNKNOWN. identity: serial number or UUID of
+    the machine as its control tells it, "" where it tells none.
     """
 
     control: str
     state: Power
     result: Fence | None = None
     message: str = ""
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""outlets, options and identities of power controls, results of actions"""
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
+
+revision = "2"
+down_revision = "1"
+
+OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+NAME, WORD = sa.String(255), sa.String(32)
+TIME: sa.Double[float] = sa.Double()
+LONG = sa.Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
+CONTROL = "id, title, protocol, address, port, username, password"
+LINK = "control_id, host, outlet, is_default, verified_at"
+
+
+def column(name: str, kind: sa.types.TypeEngine[Any], nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, kind, nullable=nullable)
+
+
+def grows() -> sa.Column[Any]:
+    return sa.Column("id", sa.Integer(), primary_key=True, autoincrement=True, nullable=False)
+
+
+def controls(*more: sa.Column[Any]) -> None:
+    op.create_table(
+        "power_controls_new",
+        grows(),
+        column("title", NAME),
+        column("protocol", WORD),
+        column("address", NAME),
+        column("port", sa.Integer()),
+        column("username", NAME),
+        column("password", LONG),
+        *more,
+        sa.UniqueConstraint("title", name="uq_power_controls_title"),
+        **OPTIONS,
+    )
+
+
+def owned_by_control() -> sa.ForeignKeyConstraint:
+    """Without a name of ours, which MariaDB would keep for this table also while another one is made in its place."""
+    return sa.ForeignKeyConstraint(["control_id"], ["power_controls_new.id"])
+
+
+def upgrade() -> None:
+    rebuild(_new_tables)
+    with op.batch_alter_table("action_log") as table:
+        table.add_column(column("result", WORD, nullable=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("action_log") as table:
+        table.drop_column("result")
+    rebuild(_old_tables)
+
+
+def _new_tables() -> None:
+    controls(column("outlets", sa.Integer()), column("options", LONG))
+    op.execute(
+        f"INSERT INTO power_controls_new ({CONTROL}, outlets, options) SELECT {CONTROL}, 1, '{{}}' FROM power_controls"
+    )
+    op.create_table(
+        "power_links_new",
+        grows(),
+        column("control_id", sa.Integer()),
+        column("host", NAME),
+        column("outlet", sa.Integer()),
+        column("machine", NAME),
+        column("is_default", sa.Boolean()),
+        column("options", LONG),
+        column("identity", NAME),
+        *(column(name, TIME, nullable=True) for name in ("verified_at", "initialised_at", "check_at")),
+        column("check_state", WORD),
+        column("check_message", LONG),
+        owned_by_control(),
+        sa.UniqueConstraint("control_id", "outlet", "machine", name="uq_power_links_place"),
+        **OPTIONS,
+    )
+    op.execute(
+        f"INSERT INTO power_links_new ({LINK}, machine, options, identity, check_state, check_message) "
+        f"SELECT {LINK}, '', '{{}}', '', '', '' FROM power_links"
+    )
+
+
+def _old_tables() -> None:
+    """Without the links of controls other than IPMI: version 1 would call a host off when one of its supplies is."""
+    controls()
+    op.execute(f"INSERT INTO power_controls_new ({CONTROL}) SELECT {CONTROL} FROM power_controls")
+    op.create_table(
+        "power_links_new",
+        sa.Column("control_id", sa.Integer(), primary_key=True, autoincrement=False, nullable=False),
+        sa.Column("host", NAME, primary_key=True, nullable=False),
+        column("outlet", sa.Integer()),
+        column("is_default", sa.Boolean()),
+        column("verified_at", TIME, nullable=True),
+        owned_by_control(),
+        sa.UniqueConstraint("control_id", "outlet", name="uq_power_links_outlet"),
+        **OPTIONS,
+    )
+    op.execute(
+        f"INSERT INTO power_links_new ({LINK}) SELECT {LINK} FROM power_links "
+        "WHERE control_id IN (SELECT id FROM power_controls WHERE protocol = 'ipmi')"
+    )
+
+
+def rebuild(make: Callable[[], None]) -> None:
+    """Both tables anew, with their rows; at any moment one of each is whole, wherever the work is interrupted."""
+    for table in ("power_links_new", "power_controls_new", "power_links_old", "power_controls_old"):
+        op.execute(f"DROP TABLE IF EXISTS {table}")
+    make()
+    swaps = [
+        f"{name}{before} {{}} {name}{after}"
+        for name in ("power_links", "power_controls")
+        for before, after in (("", "_old"), ("_new", ""))
+    ]
+    if op.get_bind().dialect.name == "sqlite":
+        for swap in swaps:
+            op.execute(f"ALTER TABLE {swap.format('RENAME TO')}")
+    else:
+        op.execute("RENAME TABLE " + ", ".join(swap.format("TO") for swap in swaps))
+    op.drop_table("power_links_old")
+    op.drop_table("power_controls_old")
+    op.create_index("ix_power_links_host", "power_links", ["host"])

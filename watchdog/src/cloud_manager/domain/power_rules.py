@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a power control and its links must be like. Everything here raises BadInput that names what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from cloud_manager.domain.power import PROTOCOLS, ControlChange, ControlType, Need, Option, PowerControl
+from cloud_manager.errors import BadInput
+
+LONGEST = 255
+MOST_OPTIONS = 50
+NO_OUTLET = 0
+OPTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+# A name that ends in one of these words would carry a secret; options are stored in clear, and shown.
+SECRET_WORDS = ("community", "kg", "passphrase", "passwd", "password", "pwd", "secret", "token")
+SECRET_NAMES = ("auth_key", "priv_key", "private_key")
+
+
+def check(control: PowerControl) -> None:
+    subject = f"power control {control.title!r}"
+    for name in ("title", "address"):
+        _check_length(subject, name, getattr(control, name))
+    subject = f"power control {control.title}"
+    if control.protocol not in PROTOCOLS:
+        raise BadInput(f"{subject}: no protocol {control.protocol!r}: give {' or '.join(PROTOCOLS)}")
+    facts = PROTOCOLS[control.protocol]
+    _check_credential(control, "username", facts.username, control.username)
+    _check_credential(control, "password", facts.password, control.password.reveal())
+    if not 1 <= control.port <= 65535:
+        raise BadInput(f"{subject}: port {control.port} is out of range: give one from 1 to 65535")
+    _check_outlets(control)
+    check_options(subject, control.options)
+    if facts.selector in control.options:
+        raise BadInput(f"{subject}: option {facts.selector} names one machine: give it to `power-control link`")
+
+
+def changed(control: PowerControl, change: ControlChange) -> PowerControl:
+    """The control after the change."""
+    plain = {
+        name: value
+        for name in ("title", "address", "port", "username", "password", "outlets")
+        if (value := getattr(change, name)) is not None
+    }
+    if missing := sorted(
+        name for name, value in change.options.items() if value is None and name not in control.options
+    ):
+        raise BadInput(f"power control {control.title} has no option {', '.join(missing)}")
+    options = {name: value for name, value in {**control.options, **change.options}.items() if value is not None}
+    return replace(control, **plain, options=options)
+
+
+def check_outlet(control: PowerControl, outlet: int | None) -> int:
+    """The outlet's number as stored."""
+    subject = f"power control {control.title}"
+    if control.type is not ControlType.RELAY:
+        if outlet is not None:
+            raise BadInput(f"{subject} speaks {control.protocol}, which has no outlets: leave the outlet out")
+        return NO_OUTLET
+    if outlet is None:
+        raise BadInput(f"{subject} has {control.outlets} outlets: say by --outlet N which one")
+    if not 1 <= outlet <= control.outlets:
+        raise BadInput(f"{subject}: outlet {outlet} is out of range: give one from 1 to {control.outlets}")
+    return outlet
+
+
+def check_host(host: str) -> None:
+    if not 0 < len(host) <= LONGEST:
+        raise BadInput(f"host name {host!r} must have 1 to {LONGEST} characters")
+
+
+def machine(control: PowerControl, options: Mapping[str, Option]) -> str:
+    """Which of the machines behind the control these options of a link name, "" for the only one."""
+    selector = PROTOCOLS[control.protocol].selector
+    name = str(options.get(selector, "")) if selector else ""
+    if not name and control.type is ControlType.VIRTUAL:
+        raise BadInput(
+            f"power control {control.title} switches virtual machines: "
+            f"say by --option {selector}=NAME which one the host is"
+        )
+    if len(name) > LONGEST:
+        raise BadInput(f"power control {control.title}: option {selector} must have at most {LONGEST} characters")
+    return name
+
+
+def check_options(subject: str, options: Mapping[str, Option]) -> None:
+    if len(options) > MOST_OPTIONS:
+        raise BadInput(f"{subject}: {len(options)} options: give at most {MOST_OPTIONS}")
+    for name, value in options.items():
+        if not OPTION_NAME.fullmatch(name):
+            raise BadInput(f"{subject}: option {name!r}: a name has letters a-z, digits and _, at most 64")
+        if name in SECRET_NAMES or name.rsplit("_", 1)[-1] in SECRET_WORDS:
+            raise BadInput(
+                f"{subject}: option {name} looks like a secret, and options are stored in clear: "
+                "give it as the password, or its file"
+            )
+        if not 0 < len(str(value)) <= LONGEST or not str(value).isprintable():
+            raise BadInput(f"{subject}: option {name}: a value has 1 to {LONGEST} printable characters")
+
+
+def require_free(
+    control: PowerControl, host: str, taken: Iterable[tuple[str, int, str]], wanted: tuple[int, str]
+) -> None:
+    """taken: (host, outlet, machine) of every link of the control. wanted: (outlet, machine) for `host`."""
+    outlet, name = wanted
+    for other, other_outlet, other_name in taken:
+        if other == host:
+            if control.type is not ControlType.RELAY and other_name != name:
+                known = other_name or "its only machine"
+                raise BadInput(
+                    f"host {host} is linked to power control {control.title} already, as {known}: unlink it first"
+                )
+        elif other_outlet == outlet and (other_name == name or not other_name or not name):
+            place = f", outlet {outlet}," if outlet else f", machine {name}," if name and other_name else ""
+            raise BadInput(
+                f"power control {control.title}{place} switches host {other} already: it can't switch host {host} too"
+            )
+
+
+def _check_length(subject: str, name: str, value: str) -> None:
+    if not 0 < len(value) <= LONGEST or not value.strip():
+        raise BadInput(f"{subject}: {name} must have 1 to {LONGEST} characters")
+
+
+def _check_credential(control: PowerControl, name: str, need: Need, value: str) -> None:
+    subject = f"power control {control.title}"
+    if need is Need.NONE and value:
+        raise BadInput(f"{subject} speaks {control.protocol}, which has no {name}: leave it out")
+    if (need is Need.REQUIRED and not value) or len(value) > LONGEST:
+        least = 1 if need is Need.REQUIRED else 0
+        raise BadInput(f"{subject}: {name} must have {least} to {LONGEST} characters")
+
+
+def _check_outlets(control: PowerControl) -> None:
+    subject, wanted = f"power control {control.title}", {ControlType.BMC: 1, ControlType.VIRTUAL: 0}.get(control.type)
+    if wanted is not None and control.outlets != wanted:
+        raise BadInput(f"{subject} speaks {control.protocol}, which has no outlets: leave their number out")
+    if wanted is None and not 1 <= control.outlets <= 65535:
+        raise BadInput(f"{subject}: {control.outlets} outlets: give a number from 1 to 65535")
