@@ -149,6 +149,7 @@ class App:
     def parts(self) -> Parts:
         from cloud_manager.service.cycle import Eyes
         from cloud_manager.service.executor import Tools
+        from cloud_manager.service.health import HealthTools
         from cloud_manager.service.moves import MoveTracker
         from cloud_manager.service.watchdog import Parts
 
@@ -165,6 +166,7 @@ class App:
             stop_timeout=config.executor.stop_timeout,
             lease_ttl=config.leadership.ttl,
             patience=10 * config.node_tracker.loop_time + 10 * config.cloud.read_timeout,
+            health=HealthTools(controls, self.playbooks, self.clock, config.fencing.check_interval),
         )
 
     def say_notices(self) -> None:

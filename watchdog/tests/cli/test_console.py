@@ -16,12 +16,14 @@ from typing import Any
 
 import pytest
 
-from cloud_manager.adapters.store import SqlJournal
-from cloud_manager.db import Database, schema
+from cloud_manager.adapters.store import SqlJournal, SqlPowerControls
+from cloud_manager.db import Database, PasswordBox, schema
 from cloud_manager.domain.actions import Recover
-from cloud_manager.domain.power import Secret
+from cloud_manager.domain.facts import Power
+from cloud_manager.domain.power import Check, Secret
 from cloud_manager.domain.records import Decision, HostRecord, Records, State, Step
 from cloud_manager.ports import Move
+from watchdog.tests.adapters import small_collection
 from watchdog.tests.fakes.openstack_api import PASSWORD, Answer, OpenStackApi
 
 OPENED = 1_790_000_000.0
@@ -172,6 +174,44 @@ def test_status_names_state_since_and_reason(site: Site) -> None:
     assert re.search(r"^c1 +FAILED +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +1$", out, re.MULTILINE)
     assert "c1: 2 servers remain on the host" in out
     assert json.loads(site.run("status", "--json")[1])["hosts"][0]["reason"] == "2 servers remain on the host"
+
+
+def test_status_names_the_power_controls_that_do_not_answer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AOS_BMC_PASSWORD", "of the bmc")
+    where = ("--protocol", "ipmi", "--address", "192.0.2.1", "--username", "admin")
+    assert site.run("power-control", "add", "--title", "bmc-1", *where)[0] == 0
+    assert site.run("power-control", "link", "c1", "bmc-1")[0] == 0
+    assert "bmc-1" not in site.run("status")[1]
+    controls = SqlPowerControls(Database(site.database), PasswordBox(site.folder / "key", creates=False))
+    controls.checked("c1", "bmc-1", Check(OPENED, Power.UNKNOWN, "wrong password"))
+    _, out, _ = site.run("status")
+    assert re.search(r"warning: power control bmc-1 of host c1 does not answer, \S+ \S+: wrong password$", out, re.M)
+    (found,) = json.loads(site.run("status", "--json")[1])["failing_controls"]
+    assert (found["host"], found["control"], found["check"]["message"]) == ("c1", "bmc-1", "wrong password")
+
+
+def test_power_is_switched_by_the_whole_program_or_the_error_names_what_is_missing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AOS_BMC_PASSWORD", "of the bmc")
+    where = ("--protocol", "ipmi", "--address", "192.0.2.1", "--username", "admin")
+    site.run("power-control", "add", "--title", "bmc-1", *where)
+    site.run("power-control", "link", "c1", "bmc-1")
+    status, out, err = site.run("power-control", "off", "--host", "c1")
+    assert (status, out) == (2, "")
+    assert "Nova calls host c1 up" in err
+    small_collection.make(site.folder, "power_host", "power", "{'power': {'state': 'off', 'message': 'is off'}}")
+    site.config.write_text(site.config.read_text() + f"collections_path = {site.folder}/collections\n")
+    status, out, _ = site.run("power-control", "off", "--host", "c1", "--force")
+    assert (status, out.splitlines()[0]) == (0, "host c1: off: is off")
+    status, out, _ = site.run("power-control", "log", "--last", "1")
+    assert re.search(r"power\.off +host c1 +ok +is off$", out, re.M)
+    small_collection.make(site.folder, "power_host", "power_info", "{'power': {'state': 'on', 'identity': 'SERIAL'}}")
+    status, out, _ = site.run("power-control", "initialise", "--all")
+    assert status == 1
+    assert re.search(r"^c1 +bmc-1 +- +on +SERIAL +ok$", out, re.M)
+    assert out.count("NO CONTROL") == 2
+    assert "of the bmc" not in out
 
 
 def test_an_incident_is_told_with_its_timeline_and_every_server(site: Site) -> None:

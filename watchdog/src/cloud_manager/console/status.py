@@ -10,6 +10,7 @@ from typing import Any
 from cloud_manager.bootstrap import App
 from cloud_manager.console.table import table
 from cloud_manager.console.words import moment, printed_json, span
+from cloud_manager.domain.power import PowerLink
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,12 +21,15 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def show(args: argparse.Namespace, app: App) -> int:
     hosts = sorted(app.journal.load().hosts.values(), key=lambda record: record.name)
-    holder, last = app.journal.lease_holder(), last_cycle(app)
+    holder, last, failing = app.journal.lease_holder(), last_cycle(app), failing_controls(app)
     if args.json:
-        print(printed_json({"hosts": hosts, "last_cycle": last, "lease_holder": holder}))
+        found = [{"host": x.host, "control": x.control.title, "outlet": x.outlet, "check": x.check} for x in failing]
+        print(printed_json({"hosts": hosts, "last_cycle": last, "lease_holder": holder, "failing_controls": found}))
         return 0
     print(holder_line(holder))
     print(last_cycle_line(last, app.clock.now()))
+    for link in failing:
+        print(failing_line(link))
     if not hosts:
         print("all hosts are healthy")
         return 0
@@ -35,6 +39,17 @@ def show(args: argparse.Namespace, app: App) -> int:
     for record in hosts:
         print(f"  {record.name}: {record.reason}")
     return 0
+
+
+def failing_controls(app: App) -> list[PowerLink]:
+    """What the last reading of could not tell the power."""
+    return [link for _, links in app.power_controls.list() for link in links if link.failing]
+
+
+def failing_line(link: PowerLink) -> str:
+    place = f" {link.place}" if link.place else ""
+    said = f"{moment(link.check.at)}: {link.check.message}" if link.check else ""
+    return f"warning: power control {link.control.title}{place} of host {link.host} does not answer, {said}"
 
 
 def holder_line(holder: str) -> str:

@@ -58,6 +58,13 @@ class Executor:
         with self._changed:
             return frozenset(self._running) | {action.key for action in self._queue}
 
+    @property
+    def has_leisure(self) -> bool:
+        """No recovery or return is in hand, and one job more would leave a place free for one."""
+        with self._changed:
+            taken = [*self._queue, *self._running.values()]
+            return all(isinstance(a, ReadPower) for a in taken) and len(taken) < max(self._tools.max_jobs - 1, 1)
+
     def submit(self, action: Action) -> None:
         with self._changed:
             taken = [*self._queue, *self._running.values()]

@@ -14,6 +14,7 @@ from cloud_manager.errors import CloudManagerError, StoreUnavailable
 from cloud_manager.ports import Clock
 from cloud_manager.service.cycle import Cycle, Eyes
 from cloud_manager.service.executor import Executor, Tools
+from cloud_manager.service.health import HealthCheck, HealthTools
 from cloud_manager.service.leadership import Identity, Leadership
 from cloud_manager.service.scheduler import Scheduler
 
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 class Parts:
     """All that comes from one configuration. Times are seconds.
 
-    prepare: makes the database usable, without effect once it is. noted: told after each cycle.
+    prepare: makes the database usable, without effect once it is. noted: told after each cycle. health: None where
+    power controls are not checked.
     """
 
     eyes: Eyes
@@ -36,6 +38,7 @@ class Parts:
     stop_timeout: float
     lease_ttl: float
     patience: float
+    health: HealthTools | None = None
 
 
 class Watchdog:
@@ -49,7 +52,8 @@ class Watchdog:
             parts.eyes.journal, identity, clock, parts.lease_ttl, parts.patience, self.executor.cancel
         )
         self._cycle = Cycle(parts.eyes, self._leadership, self.executor)
-        self._scheduler = Scheduler(self.look, parts.loop_time, self._reloaded)
+        self._health = HealthCheck(parts.health, lambda: self.executor.has_leisure) if parts.health else None
+        self._scheduler = Scheduler(self._tick, parts.loop_time, self._reloaded)
 
     def watch(self) -> None:
         """Until SIGTERM, SIGINT or stop(). Raises StoreOutdated at the start."""
@@ -82,6 +86,8 @@ class Watchdog:
             yield
         finally:
             log.info("watchdog.stopping jobs=%d", len(self.executor.in_hand))
+            if self._health:
+                self._health.stop()
             self.executor.stop(self._parts.stop_timeout)
             self._leadership.release()
 
@@ -96,6 +102,11 @@ class Watchdog:
         self._parts.noted(decision)
         return decision
 
+    def _tick(self) -> None:
+        decision = self.look()
+        if self._health and decision is not None:
+            self._health.begin()
+
     def _reloaded(self) -> float:
         """All of the new configuration, or all of the old one."""
         try:
@@ -107,6 +118,8 @@ class Watchdog:
         self._parts = parts
         self._cycle.use(parts.eyes)
         self.executor.use(parts.tools)
+        if self._health and parts.health:
+            self._health.use(parts.health)
         self._leadership.use(parts.eyes.journal, parts.lease_ttl, parts.patience)
         log.info("config.reloaded")
         self._say_enabled()
