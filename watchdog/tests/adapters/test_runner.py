@@ -23,6 +23,7 @@ from cloud_manager.domain.power import PowerControl, PowerLink, Secret
 from cloud_manager.errors import JobNotStarted
 from cloud_manager.ports import JobEvent, Switched
 from watchdog.tests.adapters import small_collection
+from watchdog.tests.fakes.clock import FakeClock
 
 PASSWORD = "{{ 7 * 7 }} tr0ub'\"\\ador\u00e9"
 CONTROLS = (PowerLink("c1", PowerControl("bmc {{ 1 }}", "ipmi", "192.0.2.1", 623, "admin", Secret(PASSWORD))),)
@@ -97,7 +98,9 @@ def test_a_reading_comes_back_through_a_playbook(stage: Stage) -> None:
 
 def test_readings_at_the_same_time_do_not_disturb_each_other(stage: Stage) -> None:
     does = "{'power': {'state': 'on', 'control': 'x', 'identity': 'SERIAL'}}"
-    playbooks = stage.playbooks(READ, "power_info", does)
+    collections = small_collection.make(stage.folder, READ.kind.value, "power_info", does)
+    options = RunnerOptions(stage.run_dir, stage.state_dir, collections_path=str(collections))
+    playbooks = AnsiblePlaybooks(options, FakeClock())  # all of them in the same millisecond
     with ThreadPoolExecutor(3) as pool:
         readings = list(pool.map(lambda _: playbooks.read_power("c1", CONTROLS), range(3)))
     assert readings == [PowerReading("x", Power.ON, identity="SERIAL")] * 3
