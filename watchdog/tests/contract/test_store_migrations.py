@@ -196,3 +196,12 @@ def test_a_migration_that_was_killed_after_its_swap_is_taken_up_again(database: 
     database.write(lambda c: c.execute(text("UPDATE alembic_version SET version_num = '1'")))
     schema.migrate(database, 2)
     assert version_1(database) == before
+
+
+def test_what_a_migration_that_was_killed_before_its_swap_left_is_no_hindrance(database: Database) -> None:
+    fill_version_1(database)
+    before = version_1(database)
+    for table in ("power_links_new", "power_controls_new"):
+        database.write(lambda c, table=table: c.execute(text(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY)")))
+    schema.migrate(database, 2)
+    assert version_1(database) == before

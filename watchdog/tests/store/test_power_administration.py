@@ -278,11 +278,23 @@ def test_a_replaced_machine_is_recorded_anew_when_told_to(
     full.verifier.answers["bmc-1"] = PowerReading("bmc-1", Power.ON, identity="SERIAL-2")
     assert run("initialise", "bmc-1") == 1
     assert "SERIAL-1" in capsys.readouterr().out
+    assert full.verifier.asked[-1][1][0].identity == "", "or the playbook would not read another machine"
+    run("verify", "bmc-1")
+    assert full.verifier.asked[-1][1][0].identity == "SERIAL-1"
     assert run("initialise", "bmc-1", "--forget-identity") == 0
     assert full.power_controls.of("compute-01")[0].identity == "SERIAL-2"
     assert full.verifier.asked[-1][1][0].identity == ""
     assert run("set", "bmc-1", "--forget-identity") == 0
     assert full.power_controls.of("compute-01")[0].identity == ""
+
+
+def test_a_machine_that_no_longer_tells_who_it_is_is_not_taken_for_the_recorded_one(
+    full: Program, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full.power_controls.initialised("compute-01", "bmc-1", START - 5, "SERIAL-1")
+    assert run("initialise", "bmc-1") == 1
+    assert "tells no identity, recorded is SERIAL-1" in capsys.readouterr().out
+    assert full.power_controls.of("compute-01")[0].initialised_at == START - 5
 
 
 def test_nothing_is_forgotten_or_read_while_nova_is_away(full: Program, run: Run) -> None:

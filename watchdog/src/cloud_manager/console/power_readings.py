@@ -87,7 +87,7 @@ def initialise(args: argparse.Namespace, app: PowerApp) -> int:
     controls = chosen(app.power_controls, args.title)
     links = [link for _, found in controls for link in found]
     rows = []
-    for link, reading in zip(links, read_all(app, links), strict=True):
+    for link, reading in zip(links, read_all(app, links, anew=True), strict=True):
         row = _judged(link, reading, link.host in hosts)
         if row.good:
             app.power_controls.initialised(
@@ -105,15 +105,16 @@ def initialise(args: argparse.Namespace, app: PowerApp) -> int:
     return int(wrong > 0)
 
 
-def read_all(app: PowerApp, links: Sequence[PowerLink]) -> list[PowerReading]:
+def read_all(app: PowerApp, links: Sequence[PowerLink], anew: bool = False) -> list[PowerReading]:
     """What each control reads for each host, in the order of the links; UNKNOWN with the reason where it wasn't told.
 
-    [executor] max_jobs at a time; the end of each is said on standard error.
+    [executor] max_jobs at a time; the end of each is said on standard error. anew: without handing over the recorded
+    identities, by which a device that tells another one would not be read at all.
     """
     controls, verifier, ended = app.power_controls, app.verifier, threading.Event()
     pool = ThreadPoolExecutor(app.config.executor.max_jobs)
     try:
-        asked = [pool.submit(_read, controls, verifier, link, ended.is_set) for link in links]
+        asked = [pool.submit(_read, controls, verifier, link, ended.is_set, anew) for link in links]
         numbers = {future: number for number, future in enumerate(asked)}
         for count, future in enumerate(as_completed(asked), 1):
             link, reading = links[numbers[future]], future.result()
@@ -128,12 +129,12 @@ def read_all(app: PowerApp, links: Sequence[PowerLink]) -> list[PowerReading]:
 
 
 def _read(
-    controls: PowerControls, verifier: Verifier, wanted: PowerLink, cancelled: Callable[[], bool]
+    controls: PowerControls, verifier: Verifier, wanted: PowerLink, cancelled: Callable[[], bool], anew: bool
 ) -> PowerReading:
     title, host = wanted.control.title, wanted.host
     try:
         only = [
-            replace(item, default=True)
+            replace(item, default=True, identity="" if anew else item.identity)
             for item in controls.of(host)
             if (item.control.title, item.outlet) == (title, wanted.outlet)
         ]
@@ -146,10 +147,11 @@ def _judged(link: PowerLink, reading: PowerReading, known: bool) -> Row:
     verdict, message = "ok", reading.message
     if reading.state is Power.UNKNOWN:
         verdict = "UNREADABLE"
-    elif link.identity and reading.identity and reading.identity != link.identity:
+    elif link.identity and reading.identity != link.identity:
         verdict = "OTHER MACHINE"
         message = (
-            f"recorded is {link.identity}: correct the link, or after a replacement: "
+            f"tells {reading.identity or 'no identity'}, recorded is {link.identity}: "
+            "correct the link, or after a replacement: "
             f"aos-cloud-manager power-control initialise {link.control.title} --forget-identity"
         )
     elif not known:
@@ -159,7 +161,7 @@ def _judged(link: PowerLink, reading: PowerReading, known: bool) -> Row:
         link.control.title,
         link.place,
         str(reading.state),
-        reading.identity or link.identity,
+        reading.identity,
         verdict,
         message,
     )
