@@ -38,14 +38,16 @@ class Observation:
         states = {reading["state"] for reading in self.readings}
         state = states.pop() if len(states) == 1 else UNKNOWN
         control = self.device.control
+        subject = str(control) if control.outlet is None else f"{control} outlet {control.outlet}"
         return {
             "host": control.host,
             "state": state,
             "result": "READ" if state in (ON, OFF) else "UNKNOWN",
             "control": control.title,
+            "outlet": control.outlet,
             "readings": self.readings,
             "identity": self.identity,
-            "message": f"{control} {self._sentence(state)}",
+            "message": f"{subject} {self._sentence(state)}",
             "confirmed_at": self.readings[-1]["at"] if state in (ON, OFF) else None,
             "duration": round(self.duration, 3),
         }

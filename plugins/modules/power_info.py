@@ -42,6 +42,13 @@ options:
       - Whether to ask every control, after the readings, who it is, so that O(controls[].identity) can be recorded.
     type: bool
     default: false
+  separately:
+    description:
+      - Whether to take every item of O(controls) by itself, each outlet of a control too, so that none hides another.
+      - An item that makes no sense for its protocol is V(unknown) then, and the others are read all the same.
+      - The module fails if every item is right and all together are not, for example without a default control.
+    type: bool
+    default: false
 seealso:
   - module: aos.cloud_manager.power
 """
@@ -59,6 +66,14 @@ EXAMPLES = r"""
     controls: "{{ power_controls }}"
     identity: true
 
+- name: Find the controls that do not answer, whatever they are good for
+  aos.cloud_manager.power_info:
+    name: compute-01.example.org
+    controls: "{{ power_controls }}"
+    separately: true
+  register: seen
+  failed_when: seen is failed or seen.controls | rejectattr('state', 'in', ['on', 'off']) | length > 0
+
 - name: Ask for two readings that agree
   aos.cloud_manager.power_info:
     name: compute-01.example.org
@@ -69,7 +84,7 @@ EXAMPLES = r"""
 RETURN = r"""
 power:
   description: The state that the host's default control shows.
-  returned: success
+  returned: success, without O(separately)
   type: dict
   contains: &power
     host:
@@ -90,6 +105,10 @@ power:
       description: Title of the control.
       type: str
       sample: bmc
+    outlet:
+      description: The outlet that was read; V(null) for a control without outlets, and for several outlets together.
+      type: int
+      sample: 3
     readings:
       description:
         - Every reading in order, V(unknown) for one that failed. V(at) is in seconds since the epoch.
@@ -117,7 +136,7 @@ power:
       type: float
       sample: 0.03
 controls:
-  description: The same for every control of the host, in the order given.
+  description: The same for every control of the host, or for every item (O(separately)), in the order given.
   returned: success
   type: list
   elements: dict
@@ -131,6 +150,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls i
     default_device,
     devices,
 )
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_separately import read_separately
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_status import believed, observe
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosModule
@@ -141,12 +161,16 @@ ARGUMENTS: dict[str, t.Any] = {
     "readings": {"type": "int", "default": 1},
     "reading_interval": {"type": "float", "default": 0.5},
     "identity": {"type": "bool", "default": False},
+    "separately": {"type": "bool", "default": False},
 }
 
 
 def run(params: dict[str, t.Any], _check_mode: bool, _warn: t.Callable[[str], None]) -> dict[str, t.Any]:
     """Read every control at the same time; returns what the module returns. Raises AosError."""
     limits = Limits(params["timeout"], params["readings"], params["reading_interval"])
+    if params["separately"]:
+        seen_alone = read_separately(params["name"], params["controls"], limits, identity=params["identity"])
+        return {"changed": False, "controls": seen_alone}
     found = devices(params["name"], params["controls"])
     default = default_device(params["name"], found)
     observed = observe(found, limits, identity=params["identity"])

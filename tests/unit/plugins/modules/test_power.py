@@ -222,3 +222,34 @@ def test_power_info_does_not_fail_for_a_silent_control(run: Run, bench: FakeBenc
     assert "failed" not in outcome
     assert (outcome["power"]["state"], outcome["power"]["result"]) == ("unknown", "UNKNOWN")
     assert "gave no answer" in outcome["power"]["message"]
+
+
+def test_power_info_separately_hides_no_outlet_and_no_control_that_fails(
+    run: Run, bench: FakeBench, tmp_path: Path
+) -> None:
+    relays = FakeBench(tmp_path / "pdu", outlets=2)
+    relays.fault("silent", outlet=2)
+    (relays.folder / "power-1").write_text("off")
+    items = [bench.item(default=True), *relays.items(title="pdu"), bench.item(title="open", password="")]
+    outcome = run(power_info, controls=items, separately=True, timeout=0.5)
+    assert "failed" not in outcome
+    assert [(one["control"], one["outlet"], one["state"]) for one in outcome["controls"]] == [
+        ("bmc", None, "on"),
+        ("pdu", 1, "off"),
+        ("pdu", 2, "unknown"),
+        ("open", None, "unknown"),
+    ]
+    assert "power" not in outcome
+    assert "outlet 2 gave no answer" in outcome["controls"][2]["message"]
+    assert "has no password; set it" in outcome["controls"][3]["message"]
+    assert bench.commands() == relays.commands() == []
+
+
+def test_power_info_separately_refuses_what_makes_no_sense_together_and_tells_what_it_read(
+    run: Run, bench: FakeBench
+) -> None:
+    outcome = run(power_info, controls=[bench.item(title="a"), bench.item(title="b")], separately=True)
+    assert outcome["failed"]
+    assert "host c1 has no default power control (a, b)" in outcome["msg"]
+    assert [one["state"] for one in outcome["controls"]] == ["on", "on"]
+    assert "has no power control" in run(power_info, controls=[], separately=True)["msg"]
