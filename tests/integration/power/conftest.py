@@ -20,6 +20,15 @@ def bench(tmp_path: Path) -> Iterator[Bmc]:
 
 
 @pytest.fixture
+def second(tmp_path: Path) -> Iterator[Bmc]:
+    folder = tmp_path / "second"
+    folder.mkdir()
+    bmc = Bmc(folder, HOST, number=2)
+    yield bmc
+    bmc.close()
+
+
+@pytest.fixture
 def site(tmp_path: Path, bench: Bmc) -> Site:
     site = Site(tmp_path, bench)
     site.write()

@@ -84,15 +84,18 @@ class Site:
     def run(self, state: str, host: str = HOST, command_line: str = "", **variables: t.Any) -> Outcome:
         return self.play("power_host", host, command_line, **{"power_state": state} | FAST | variables)
 
-    def play(self, playbook: str, host: str = HOST, command_line: str = "", **variables: t.Any) -> Outcome:
-        """Run a playbook through ansible-runner; no secret may show anywhere but in the inventory."""
+    def play(self, playbook: str, host: str | None = HOST, command_line: str = "", **variables: t.Any) -> Outcome:
+        """Run a playbook through ansible-runner; no secret may show anywhere but in the inventory.
+
+        host: None where the playbook is not given one.
+        """
         data = self.folder / f"runner-{time.monotonic_ns()}"
         data.mkdir()
         runner = ansible_runner.run(
             private_data_dir=str(data),
             playbook=f"aos.cloud_manager.{playbook}",
             inventory=str(self.inventory),
-            extravars={"host": host} | variables,
+            extravars=({} if host is None else {"host": host}) | variables,
             envvars=ENVIRONMENT,
             cmdline=command_line or None,
             quiet=True,

@@ -8,7 +8,6 @@ import os
 import subprocess
 import time
 import typing as t
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -126,15 +125,6 @@ def test_bad_input_is_named_and_switches_nothing(site: Site, host: str, variable
     assert outcome.status == 2
     assert said in " ".join(outcome.output.split())
     assert site.bench.commands("set") == []
-
-
-@pytest.fixture
-def second(tmp_path: Path) -> Iterator[Bmc]:
-    folder = tmp_path / "second"
-    folder.mkdir()
-    bmc = Bmc(folder, HOST, number=2)
-    yield bmc
-    bmc.close()
 
 
 def test_a_host_with_two_controls_is_switched_by_the_second(site: Site, second: Bmc) -> None:
