@@ -261,6 +261,9 @@ def never() -> bool:
     return False
 
 
+Checked = Callable[[PowerLink, PowerReading], None]
+
+
 class Verifier(Protocol):
     """Asks power controls by playbook, for the console and the scheduled check. Several threads may ask at once.
 
@@ -270,6 +273,19 @@ class Verifier(Protocol):
     def read_power(
         self, host: str, controls: Sequence[PowerLink], cancelled: Callable[[], bool] = never
     ) -> PowerReading: ...
+
+    def check_power(
+        self,
+        hosts: Mapping[str, Sequence[PowerLink]],
+        told: Checked,
+        cancelled: Callable[[], bool] = never,
+    ) -> str:
+        """Read every link of these hosts by itself, none for another.
+
+        told: called from this thread, once for each link, as soon as its host was read. Returns what went wrong, as
+        far as it is known; links that were not told then were not read.
+        """
+        ...
 
     def switch_power(self, host: str, controls: Sequence[PowerLink], state: str, timeout: float) -> Switched:
         """state: on, off or soft_off. timeout: s until it must be proven."""

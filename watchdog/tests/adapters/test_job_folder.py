@@ -91,7 +91,7 @@ BOARD = PowerControl(
 
 def test_a_host_has_every_outlet_with_its_own_options_before_those_of_the_control() -> None:
     links = [PowerLink("c1", BOARD, 3, True), PowerLink("c1", BOARD, 4, True, options={"board_port": 6})]
-    (three, four) = inventory("c1", links, "python")["all"]["hosts"]["c1"]["power_controls"]
+    (three, four) = inventory({"c1": links}, "python")["all"]["hosts"]["c1"]["power_controls"]
     assert three == {
         "title": "board",
         "protocol": "snmp",
@@ -108,6 +108,6 @@ def test_a_host_has_every_outlet_with_its_own_options_before_those_of_the_contro
 
 def test_an_identity_is_handed_over_where_one_was_recorded() -> None:
     links = [PowerLink("c1", BOARD, 3), PowerLink("c1", BOARD, 4, identity="SERIAL-1")]
-    three, four = inventory("c1", links, "python")["all"]["hosts"]["c1"]["power_controls"]
+    three, four = inventory({"c1": links}, "python")["all"]["hosts"]["c1"]["power_controls"]
     assert "identity" not in three
     assert four["identity"] == "SERIAL-1"

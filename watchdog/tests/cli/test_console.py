@@ -185,7 +185,7 @@ def test_status_names_the_power_controls_that_do_not_answer(site: Site, monkeypa
     controls = SqlPowerControls(Database(site.database), PasswordBox(site.folder / "key", creates=False))
     controls.checked("c1", "bmc-1", Check(OPENED, Power.UNKNOWN, "wrong password"))
     _, out, _ = site.run("status")
-    assert re.search(r"warning: power control bmc-1 of host c1 does not answer, \S+ \S+: wrong password$", out, re.M)
+    assert re.search(r"warning: power control bmc-1 of host c1 fails, \S+ \S+: wrong password$", out, re.M)
     (found,) = json.loads(site.run("status", "--json")[1])["failing_controls"]
     assert (found["host"], found["control"], found["check"]["message"]) == ("c1", "bmc-1", "wrong password")
 

@@ -6,19 +6,20 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cloud_manager.domain.actions import Action, ReadPower, Recover, Return, SwitchPower
+from cloud_manager.domain.actions import Action, CheckPower, ReadPower, Recover, Return, SwitchPower
 
 SPECS = Path(__file__).parents[3] / "playbooks" / "argument_specs"
 TYPES = {"str": str, "bool": bool, "float": float}
-ACTIONS: tuple[Action | SwitchPower, ...] = (
+ACTIONS: tuple[Action | SwitchPower | CheckPower, ...] = (
     Recover("1-recover-1", "c1", 1, override="alice: I pulled the plug"),
     Return("1-return-2", "c1", 1, clear_forced_down=True),
     ReadPower("1-read-3", "c1", 1),
     SwitchPower("switch-4", "c1", "soft_off", 300.0),
+    CheckPower("check-5"),
 )
 
 
-def declared(action: Action | SwitchPower) -> dict[str, dict[str, object]]:
+def declared(action: Action | SwitchPower | CheckPower) -> dict[str, dict[str, object]]:
     spec = yaml.safe_load((SPECS / f"{action.kind}.yml").read_text())
     return dict(spec["argument_spec"])
 

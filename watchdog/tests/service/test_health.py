@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -13,8 +13,8 @@ import pytest
 from cloud_manager.domain.actions import ReadPower, Recover, Return
 from cloud_manager.domain.facts import Power, PowerReading
 from cloud_manager.domain.power import Check, PowerControl, PowerLink, Secret
-from cloud_manager.errors import BadInput, JobNotStarted, StoreUnavailable
-from cloud_manager.ports import Switched, never
+from cloud_manager.errors import BadInput, CloudManagerError, JobNotStarted, StoreUnavailable
+from cloud_manager.ports import Checked, Switched, never
 from cloud_manager.service.executor import Executor
 from cloud_manager.service.health import ASKING_SECONDS, HealthCheck, HealthTools
 from watchdog.tests.service.house import House
@@ -24,28 +24,42 @@ HOUR = 3600.0
 
 
 class Verifier:
-    """answer: what every control says. held: a reading lasts until it is cancelled or let go."""
+    """answer: what every control says, `answers`: what single ones say. asked: hosts, given: their links, of each run.
+
+    held: after the first host a run lasts until it is cancelled or let go. broken: what a run raises or ends with.
+    """
 
     def __init__(self) -> None:
-        self.answer: PowerReading | Exception = PowerReading("x", Power.ON)
-        self.asked: list[tuple[str, int | None]] = []
-        self.given: list[Sequence[PowerLink]] = []
+        self.answer = Power.ON
+        self.answers: dict[str, PowerReading | None] = {}
+        self.asked: list[str] = []
+        self.given: list[Mapping[str, Sequence[PowerLink]]] = []
+        self.broken: CloudManagerError | str = ""
         self.held = False
         self.begun = threading.Event()
 
-    def read_power(
-        self, host: str, controls: Sequence[PowerLink], cancelled: Callable[[], bool] = never
-    ) -> PowerReading:
-        self.asked.append((host, controls[0].outlet))
-        self.given.append(controls)
-        self.begun.set()
-        while self.held and not cancelled():
-            threading.Event().wait(0.01)
-        if cancelled():
-            return PowerReading("x", Power.UNKNOWN, message="cancelled")
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+    def check_power(
+        self, hosts: Mapping[str, Sequence[PowerLink]], told: Checked, cancelled: Callable[[], bool] = never
+    ) -> str:
+        self.given.append(hosts)
+        if isinstance(self.broken, CloudManagerError):
+            raise self.broken
+        for links in hosts.values():
+            if cancelled():
+                return "cancelled"
+            self.asked.append(links[0].host)
+            for link in links:
+                title = link.control.title
+                reading = self.answers.get(title, PowerReading(title, self.answer, message="said"))
+                if reading is not None:
+                    told(link, reading)
+            self.begun.set()
+            while self.held and not cancelled():
+                threading.Event().wait(0.01)
+        return self.broken
+
+    def read_power(self, *_: object) -> PowerReading:
+        raise AssertionError("a check reads all of them by one playbook")
 
     def switch_power(self, *_: object) -> Switched:
         raise AssertionError("a check switches nothing")
@@ -70,7 +84,7 @@ class Ward:
         self.verifier.asked.clear()
         self.health.begin()
         self.health.wait()
-        return [host for host, _ in self.verifier.asked]
+        return list(self.verifier.asked)
 
     def check(self, host: str) -> Check | None:
         return self.house.controls.of(host)[0].check
@@ -85,24 +99,40 @@ def ward() -> Iterator[Ward]:
 
 def test_every_link_is_read_once_in_the_interval_and_what_it_said_is_kept(ward: Ward) -> None:
     assert ward.look() == ["c1", "c2", "c3"]
-    assert ward.check("c2") == Check(ward.house.clock.now(), Power.ON)
+    assert ward.check("c2") == Check(ward.house.clock.now(), Power.ON, "said")
     assert ward.look(ASKING_SECONDS) == []
     assert ward.look(HOUR) == ["c1", "c2", "c3"]
+    assert len(ward.verifier.given) == 2, "one playbook for all hosts"
 
 
-def test_each_outlet_is_read_alone(ward: Ward) -> None:
+def test_a_host_is_read_with_all_its_outlets_and_their_credentials(ward: Ward) -> None:
     board = PowerControl("board", "snmp", "192.0.2.9", 161, "", Secret("x"), outlets=8)
     ward.house.controls.add(board)
     ward.house.controls.link("c1", "board", 3)
     ward.house.controls.link("c1", "board", 4)
     ward.look()
-    assert {(host, outlet) for host, outlet in ward.verifier.asked if host == "c1"} == {
-        ("c1", None),
-        ("c1", 3),
-        ("c1", 4),
-    }
-    assert {len(links) for links in ward.verifier.given} == {1}
-    assert all(links[0].default for links in ward.verifier.given)
+    (hosts,) = ward.verifier.given
+    assert [(link.outlet, link.default) for link in hosts["c1"]] == [(None, True), (3, False), (4, False)]
+    assert hosts["c1"][1].control.password == Secret("x")
+    assert [link.check is not None for link in ward.house.controls.of("c1")] == [True] * 3
+
+
+def test_a_dead_second_control_is_not_hidden_by_the_first(ward: Ward) -> None:
+    ward.house.controls.add(PowerControl("spare", "ipmi", "192.0.2.9", 623, "admin", Secret("x")))
+    ward.house.controls.link("c1", "spare")
+    ward.verifier.answers["spare"] = PowerReading("spare", Power.UNKNOWN, message="does not answer")
+    ward.look()
+    assert [(x.control.title, x.failing) for x in ward.house.controls.of("c1")] == [("bmc-c1", False), ("spare", True)]
+
+
+def test_those_that_would_follow_soon_are_read_with_the_one_that_is_due(ward: Ward) -> None:
+    ward.look()
+    ward.house.clock.advance(HOUR / 4)
+    ward.house.controls.checked("c2", "bmc-c2", Check(ward.house.clock.now(), Power.OFF))
+    assert ward.look(HOUR / 4) == []
+    ward.house.clock.advance(HOUR / 4)
+    ward.house.controls.checked("c3", "bmc-c3", Check(ward.house.clock.now(), Power.OFF))
+    assert ward.look(HOUR / 4) == ["c1", "c2"], "the longest unread first, and c3 half an hour later"
 
 
 def test_what_an_operator_has_just_read_is_not_read_again(ward: Ward) -> None:
@@ -123,22 +153,74 @@ def test_the_first_minute_after_a_start_belongs_to_others() -> None:
     assert ward.verifier.asked == []
 
 
-@pytest.mark.parametrize("error", [BadInput("wrong key"), JobNotStarted("wrong key")])
-def test_a_control_that_fails_is_logged_and_kept_and_hides_no_other(
-    ward: Ward, caplog: pytest.LogCaptureFixture, error: Exception
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    found = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    caplog.clear()
+    return found
+
+
+def test_a_control_is_reported_once_when_it_begins_to_fail_and_once_when_it_answers_again(
+    ward: Ward, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    ward.verifier.answer = error
-    assert len(ward.look()) == 3
-    assert ward.check("c3") == Check(ward.house.clock.now(), Power.UNKNOWN, "wrong key")
-    ward.verifier.answer = PowerReading("x", Power.UNKNOWN, message="wrong password")
+    ward.verifier.answers["bmc-c2"] = PowerReading("bmc-c2", Power.UNKNOWN, message="refuses the login")
+    ward.look()
+    assert warnings(caplog) == ["power_control.failing host=c2 control=bmc-c2 place=- error=refuses the login"]
+    assert ward.check("c2") == Check(ward.house.clock.now(), Power.UNKNOWN, "refuses the login")
     ward.look(HOUR)
-    assert ward.check("c3") == Check(ward.house.clock.now(), Power.UNKNOWN, "wrong password")
-    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert "power_control.failing host=c1 control=bmc-c1 error=wrong password" in warnings
-    ward.verifier.answer = PowerReading("x", Power.ON)
+    assert warnings(caplog) == []
+    assert ward.check("c2") == Check(ward.house.clock.now(), Power.UNKNOWN, "refuses the login")
+    del ward.verifier.answers["bmc-c2"]
     ward.look(HOUR)
-    assert "power_control.answers_again host=c1 control=bmc-c1" in caplog.text
+    assert caplog.text.count("answers_again") == 1
+    assert "power_control.answers_again host=c2 control=bmc-c2 place=-" in caplog.text
+    ward.look(HOUR)
+    assert caplog.text.count("answers_again") == 1
+
+
+def test_a_host_whose_password_cannot_be_read_fails_and_hides_no_other(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of, asked = ward.house.controls.of, []
+
+    def found(host: str) -> tuple[PowerLink, ...]:
+        asked.append(host)
+        if asked == ["c1", "c2"]:
+            raise BadInput("wrong key")
+        return of(host)
+
+    monkeypatch.setattr(ward.house.controls, "of", found)
+    assert ward.look() == ["c1", "c3"]
+    assert ward.check("c2") == Check(ward.house.clock.now(), Power.UNKNOWN, "wrong key")
+    assert ward.check("c3") == Check(ward.house.clock.now(), Power.ON, "said")
+
+
+def test_a_playbook_that_cannot_be_started_says_so_of_every_link(ward: Ward, caplog: pytest.LogCaptureFixture) -> None:
+    ward.verifier.broken = JobNotStarted("no room")
+    assert ward.look() == []
+    assert ward.check("c3") == Check(ward.house.clock.now(), Power.UNKNOWN, "was not read: no room")
+    assert len(warnings(caplog)) == 3
+
+
+def test_what_a_playbook_did_not_tell_of_fails_with_its_message(ward: Ward) -> None:
+    ward.verifier.answers["bmc-c2"] = None
+    ward.verifier.broken = "took too long"
+    ward.look()
+    assert ward.check("c1") == Check(ward.house.clock.now(), Power.ON, "said")
+    assert ward.check("c2") == Check(ward.house.clock.now(), Power.UNKNOWN, "was not read: took too long")
+
+
+def test_a_link_that_was_removed_meanwhile_ends_nothing(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = ward.house.controls.checked
+
+    def gone(host: str, title: str, check: Check, outlet: int | None = None) -> None:
+        if host == "c1":
+            raise BadInput("host c1 is not linked to power control bmc-c1")
+        checked(host, title, check, outlet)
+
+    monkeypatch.setattr(ward.house.controls, "checked", gone)
+    ward.look()
+    assert ward.check("c3") is not None
 
 
 def test_nothing_is_read_while_there_is_something_better_to_do(ward: Ward) -> None:
@@ -148,14 +230,40 @@ def test_nothing_is_read_while_there_is_something_better_to_do(ward: Ward) -> No
     assert len(ward.look()) == 3
 
 
-def test_a_reading_that_gets_into_the_way_is_ended_and_forgotten(ward: Ward) -> None:
+def test_a_run_that_gets_into_the_way_is_ended_what_it_told_is_kept_and_the_rest_is_read_first_later(
+    ward: Ward, caplog: pytest.LogCaptureFixture
+) -> None:
     ward.verifier.held = True
     ward.health.begin()
     assert ward.verifier.begun.wait(10)
     ward.busy = True
     ward.health.wait()
-    assert [host for host, _ in ward.verifier.asked] == ["c1"]
+    assert ward.verifier.asked == ["c1"]
+    assert [ward.check(host) is None for host in ("c1", "c2", "c3")] == [False, True, True]
+    assert warnings(caplog) == []
+    ward.verifier.held = ward.busy = False
+    assert ward.look(HOUR / 2) == ["c2", "c3", "c1"]
+
+
+def test_what_an_ended_run_could_not_read_is_no_failure_though_it_is_over_soon(ward: Ward) -> None:
+    """A recovery that has ended before the playbook was."""
+    looks = iter([True, True, True, True, True, False])
+    ward.health = HealthCheck(ward.tools(), lambda: next(looks, True))
+    assert ward.look(ASKING_SECONDS) == ["c1"]
+    assert [ward.check(host) is None for host in ("c1", "c2", "c3")] == [False, True, True]
+
+
+def test_an_answer_that_an_ended_run_cut_off_is_no_failure(ward: Ward) -> None:
+    def cut_off(hosts: Mapping[str, Sequence[PowerLink]], told: Checked, cancelled: Callable[[], bool]) -> str:
+        ward.busy = True
+        told(hosts["c1"][0], PowerReading("bmc-c1", Power.UNKNOWN, message="gave no answer"))
+        told(hosts["c2"][0], PowerReading("bmc-c2", Power.ON))
+        return ""
+
+    ward.verifier.check_power = cut_off  # type: ignore[method-assign]
+    ward.look()
     assert ward.check("c1") is None
+    assert ward.check("c2") == Check(ward.house.clock.now(), Power.ON)
 
 
 def test_a_second_round_does_not_begin_before_the_first_has_ended(ward: Ward) -> None:
@@ -166,7 +274,7 @@ def test_a_second_round_does_not_begin_before_the_first_has_ended(ward: Ward) ->
     ward.health.begin()
     ward.verifier.held = False
     ward.health.wait()
-    assert len(ward.verifier.asked) == 3
+    assert len(ward.verifier.given) == 1
 
 
 def test_an_interval_of_nought_reads_nothing_and_a_reload_may_change_it(ward: Ward) -> None:
@@ -185,6 +293,17 @@ def test_a_store_that_is_away_ends_the_round(
     monkeypatch.setattr(ward.house.controls, "list", away)
     assert ward.look() == []
     assert "power_control.not_checked error=away" in caplog.text
+
+
+def test_a_store_that_goes_away_ends_the_playbook(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_: object) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(ward.house.controls, "checked", away)
+    assert ward.look() == ["c1"]
+    assert warnings(caplog) == ["power_control.not_checked error=away"]
 
 
 def test_a_stop_ends_what_is_being_read(ward: Ward) -> None:
@@ -227,7 +346,7 @@ def test_the_watchdog_checks_after_its_cycles_and_only_while_it_is_the_active_on
     run = Run(ward.house, looks=0, health=ward.tools(), noted=noted)
     ward.house.clock.advance(ASKING_SECONDS)
     run.watchdog.watch()
-    assert ward.verifier.asked[0] == ("c1", None)
+    assert ward.verifier.asked[0] == "c1"
     other = Ward()
     assert other.house.journal.acquire_lease("another", 3600.0, lambda _: True)
     standby = Run(other.house, looks=3, health=other.tools())
@@ -238,7 +357,7 @@ def test_the_watchdog_checks_after_its_cycles_and_only_while_it_is_the_active_on
 
 def test_checks_change_no_decision(ward: Ward) -> None:
     first = ward.house.daemon().look()
-    ward.verifier.answer = PowerReading("x", Power.UNKNOWN, message="wrong password")
+    ward.verifier.answer = Power.UNKNOWN
     ward.look()
     second = ward.house.daemon().look()
     assert first is not None

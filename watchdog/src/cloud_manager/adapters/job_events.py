@@ -8,12 +8,14 @@ passed over: an event is a hint.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from cloud_manager.domain.actions import Action, SwitchPower
+from cloud_manager.domain.actions import Action, CheckPower, SwitchPower
 from cloud_manager.domain.facts import Fence, JobFact, JobStatus, Power, PowerReading
-from cloud_manager.ports import Move
+from cloud_manager.domain.power import PowerLink
+from cloud_manager.ports import Checked, Move
 
 COLLECTION = "aos.cloud_manager."
 MESSAGE_LENGTH = 500
@@ -24,7 +26,7 @@ OUTCOMES = ("moving", "evacuated", "left", "failed")
 class JobReport:
     """Collects one job's events in the order in which they come."""
 
-    def __init__(self, action: Action | SwitchPower) -> None:
+    def __init__(self, action: Action | SwitchPower | CheckPower) -> None:
         self._action = action
         self._power: PowerReading | None = None
         self._left: dict[str, str] = {}
@@ -77,12 +79,9 @@ class JobReport:
 
     def _of_power(self, power: Mapping[str, Any], asked: bool) -> tuple[str, ...]:
         """One line for each control that was tried. asked: something was switched; a plain reading fences nothing."""
-        state = _power(power.get("state"))
         result = _fence(power.get("result")) if asked else None
-        message = _line(power.get("message"))
-        control = str(power.get("control") or "")
-        identity = _line(power.get("identity"))[:IDENTITY_LENGTH]
-        self._power = PowerReading(control, state, result, message, identity)
+        self._power = replace(_reading(power), result=result)
+        control, state, message = self._power.control, self._power.state, self._power.message
         attempts = power.get("attempts")
         told = [one for one in attempts if isinstance(one, dict)] if isinstance(attempts, list) else []
         if asked and len(told) > 1:
@@ -111,6 +110,30 @@ class JobReport:
             counts.append(f"{outcomes['moving']} still moving")
         warnings = [f"warning: {_line(text)}" for text in evacuation.get("warnings") or () if isinstance(text, str)]
         return ("evacuation: " + ", ".join(counts), *warnings), moves
+
+
+class CheckReport(JobReport):
+    """Of the playbook that reads the controls of many hosts: each link that was read is told at once, and once."""
+
+    def __init__(self, action: CheckPower, hosts: Mapping[str, Sequence[PowerLink]], told: Checked) -> None:
+        super().__init__(action)
+        self._links = {(link.host, link.control.title, link.outlet): link for links in hosts.values() for link in links}
+        self._told = told
+
+    def _of_module(self, task_action: str, result: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Move, ...]]:
+        controls = result.get("controls")
+        if task_action == f"{COLLECTION}power_info" and isinstance(controls, list):
+            for one in controls:
+                if isinstance(one, dict):
+                    self._tell(one)
+        return (), ()
+
+    def _tell(self, power: Mapping[str, Any]) -> None:
+        host, title, outlet = power.get("host"), power.get("control"), power.get("outlet")
+        if isinstance(host, str) and isinstance(title, str) and isinstance(outlet, int | None):
+            link = self._links.pop((host, title, outlet), None)
+            if link is not None:
+                self._told(link, _reading(power))
 
 
 def _of_attempt(attempt: Mapping[str, Any]) -> str:
@@ -155,6 +178,15 @@ def _move(row: Mapping[str, Any], host: str) -> Move | None:
 
 def _moment(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _reading(power: Mapping[str, Any]) -> PowerReading:
+    return PowerReading(
+        control=str(power.get("control") or ""),
+        state=_power(power.get("state")),
+        message=_line(power.get("message")),
+        identity=_line(power.get("identity"))[:IDENTITY_LENGTH],
+    )
 
 
 def _power(value: Any) -> Power:

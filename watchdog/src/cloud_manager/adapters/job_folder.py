@@ -109,29 +109,26 @@ def write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def inventory(host: str, controls: Sequence[PowerLink], interpreter: str) -> dict[str, object]:
-    """One host with its power controls: the only place where a playbook gets their passwords from."""
-    listed: list[dict[str, object]] = [
-        {
-            "title": link.control.title,
-            "protocol": link.control.protocol,
-            "address": link.control.address,
-            "port": link.control.port,
-            "outlet": link.outlet,
-            "username": link.control.username,
-            "password": link.control.password.reveal(),
-            "default": link.default,
-            "options": link.settings,
-            **({"identity": link.identity} if link.identity else {}),
-        }
-        for link in controls
-    ]
-    variables = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": interpreter,
-        "power_controls": listed,
+def inventory(hosts: Mapping[str, Sequence[PowerLink]], interpreter: str) -> dict[str, object]:
+    """Hosts with their power controls: the only place where a playbook gets their passwords from."""
+    variables = {"ansible_connection": "local", "ansible_python_interpreter": interpreter}
+    controlled = {host: {"power_controls": [_item(link) for link in links]} for host, links in hosts.items()}
+    return {"all": {"vars": variables, "hosts": controlled}}
+
+
+def _item(link: PowerLink) -> dict[str, object]:
+    return {
+        "title": link.control.title,
+        "protocol": link.control.protocol,
+        "address": link.control.address,
+        "port": link.control.port,
+        "outlet": link.outlet,
+        "username": link.control.username,
+        "password": link.control.password.reveal(),
+        "default": link.default,
+        "options": link.settings,
+        **({"identity": link.identity} if link.identity else {}),
     }
-    return {"all": {"hosts": {host: variables}}}
 
 
 def unsafe_yaml(value: object) -> str:

@@ -21,14 +21,14 @@ from ansible_runner.exceptions import AnsibleRunnerException, ConfigurationError
 from ansible_runner.interface import init_runner
 from pexpect.exceptions import ExceptionPexpect
 
-from cloud_manager.adapters.job_events import JobReport
+from cloud_manager.adapters.job_events import CheckReport, JobReport
 from cloud_manager.adapters.job_folder import JobFiles, JobFolders, inventory, unsafe_yaml, write_private
 from cloud_manager.adapters.processes import INSTALLATION, JOB, kill_marked
-from cloud_manager.domain.actions import Action, ReadPower, SwitchPower
+from cloud_manager.domain.actions import Action, CheckPower, ReadPower, SwitchPower
 from cloud_manager.domain.facts import JobFact, JobKind, JobStatus, Power, PowerReading
 from cloud_manager.domain.power import PowerLink
 from cloud_manager.errors import JobNotStarted
-from cloud_manager.ports import Clock, JobEvent, JobListener, Switched, never
+from cloud_manager.ports import Checked, Clock, JobEvent, JobListener, Switched, never
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,9 @@ LOCALE = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 INHERITED = (*LOCALE, *PROXIES, *AUTHORITIES)
+
+Asked = ReadPower | SwitchPower | CheckPower
+Hosts = Mapping[str, Sequence[PowerLink]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +78,25 @@ class AnsiblePlaybooks:
         self, action: Action, controls: Sequence[PowerLink], listener: JobListener, cancelled: Callable[[], bool]
     ) -> None:
         try:
-            self._run(action, controls, listener, cancelled)
+            job = _Job(action, JobReport(action), listener, self._clock, self._options.timeout, cancelled)
+            self._run(job, {action.host: controls})
         finally:
             self._forget_old()
 
-    def _run(
-        self,
-        action: Action | SwitchPower,
-        controls: Sequence[PowerLink],
-        listener: JobListener,
-        cancelled: Callable[[], bool],
-    ) -> None:
-        job = _Job(action, listener, self._clock, self._options.timeout, cancelled)
-        self._running.add(action.key)
+    def _run(self, job: _Job, hosts: Hosts) -> None:
+        key = job.action.key
+        self._running.add(key)
         try:
-            with self._folders.job(action.key) as files:
-                self._write(files, action, controls)
+            with self._folders.job(key) as files:
+                self._write(files, job.action, hosts)
                 status = self._play(job, files)
         except (OSError, ConfigurationError) as error:
             raise JobNotStarted(
-                f"job {action.key} could not be run: {error}; check [executor] run_dir and state_dir"
+                f"job {key} could not be run: {error}; check [executor] run_dir and state_dir"
             ) from error
         finally:
-            self._running.discard(action.key)
-        listener.job_ended(job.report.fact(status, job.ended_by))
+            self._running.discard(key)
+        job.listener.job_ended(job.report.fact(status, job.ended_by))
 
     def kill(self, keys: Sequence[str]) -> tuple[str, ...]:
         had = kill_marked(keys, str(self._options.state_dir))
@@ -108,24 +106,29 @@ class AnsiblePlaybooks:
     def read_power(
         self, host: str, controls: Sequence[PowerLink], cancelled: Callable[[], bool] = never
     ) -> PowerReading:
-        fact = self._ask(ReadPower(self._unique("verify"), host, 0), controls, cancelled)
+        action = ReadPower(self._unique("verify"), host, 0)
+        fact = self._ask(action, JobReport(action), {host: controls}, cancelled)
         if fact is None or fact.power is None:
             title = controls[0].control.title if controls else ""
             return PowerReading(title, Power.UNKNOWN, message=fact.message if fact else NO_RESULT)
         return fact.power
 
     def switch_power(self, host: str, controls: Sequence[PowerLink], state: str, timeout: float) -> Switched:
-        fact = self._ask(SwitchPower(self._unique("switch"), host, state, timeout), controls, never)
+        action = SwitchPower(self._unique("switch"), host, state, timeout)
+        fact = self._ask(action, JobReport(action), {host: controls}, never)
         if fact is None or fact.power is None:
             return Switched(False, Power.UNKNOWN, fact.message if fact else NO_RESULT)
         return Switched(fact.status is JobStatus.SUCCEEDED, fact.power.state, fact.power.message or fact.message)
 
-    def _ask(
-        self, action: ReadPower | SwitchPower, controls: Sequence[PowerLink], cancelled: Callable[[], bool]
-    ) -> JobFact | None:
+    def check_power(self, hosts: Hosts, told: Checked, cancelled: Callable[[], bool] = never) -> str:
+        action = CheckPower(self._unique("check"))
+        fact = self._ask(action, CheckReport(action, hosts, told), hosts, cancelled)
+        return fact.message if fact else NO_RESULT
+
+    def _ask(self, action: Asked, report: JobReport, hosts: Hosts, cancelled: Callable[[], bool]) -> JobFact | None:
         outcome = _Outcome()
         try:
-            self._run(action, controls, outcome, cancelled)
+            self._run(_Job(action, report, outcome, self._clock, self._options.timeout, cancelled), hosts)
         finally:  # nobody will look for them, and those of a watchdog's running jobs must not give way to them
             shutil.rmtree(self._artifacts / action.key, ignore_errors=True)
         return outcome.fact
@@ -133,9 +136,9 @@ class AnsiblePlaybooks:
     def _unique(self, purpose: str) -> str:
         return f"{purpose}-{os.getpid()}-{int(self._clock.now() * 1000)}-{next(NUMBERS)}"
 
-    def _write(self, files: JobFiles, action: Action | SwitchPower, controls: Sequence[PowerLink]) -> None:
+    def _write(self, files: JobFiles, action: Action | Asked, hosts: Hosts) -> None:
         settings = {**self._options.variables(action.kind), **action.to_vars()}
-        write_private(files.inventory, unsafe_yaml(inventory(action.host, controls, sys.executable)))
+        write_private(files.inventory, unsafe_yaml(inventory(hosts, sys.executable)))
         write_private(files.variables, unsafe_yaml(settings))
         write_private(files.ansible_cfg, "")
         if self._options.clouds_yaml:
@@ -213,16 +216,17 @@ class _Job:
 
     def __init__(
         self,
-        action: Action | SwitchPower,
+        action: Action | Asked,
+        report: JobReport,
         listener: JobListener,
         clock: Clock,
         timeout: float,
         cancelled: Callable[[], bool],
     ) -> None:
         self.action = action
-        self.report = JobReport(action)
+        self.report = report
+        self.listener = listener
         self.ended_by = ""
-        self._listener = listener
         self._clock = clock
         self._timeout = timeout
         self._deadline = clock.monotonic() + timeout
@@ -235,9 +239,9 @@ class _Job:
         if isinstance(result, dict):
             result.pop("invocation", None)
         for text in texts:
-            self._listener.job_event(JobEvent(self.action.key, self._clock.now(), text))
+            self.listener.job_event(JobEvent(self.action.key, self._clock.now(), text))
         if moves:
-            self._listener.job_event(JobEvent(self.action.key, self._clock.now(), moves=moves))
+            self.listener.job_event(JobEvent(self.action.key, self._clock.now(), moves=moves))
         return True
 
     @property

@@ -70,7 +70,7 @@ class Config:
         return {**self._cloud_vars(kind), **self._power_vars(kind), **self._evacuation_vars(kind)}
 
     def _cloud_vars(self, kind: JobKind) -> dict[str, object]:
-        if kind == JobKind.READ_POWER:
+        if kind in (JobKind.READ_POWER, JobKind.CHECK_POWER):
             return {}
         named: dict[str, object] = {"aos_cloud": self.cloud.cloud} if self.cloud.cloud else {}
         return {"microversion": self.recovery.microversion, **named}
@@ -78,6 +78,8 @@ class Config:
     def _power_vars(self, kind: JobKind) -> dict[str, object]:
         if kind == JobKind.RETURN:
             return {}
+        if kind == JobKind.CHECK_POWER:
+            return {"power_timeout": self.fencing.timeout}
         return {
             "power_timeout": self.fencing.timeout,
             "off_readings": self.fencing.off_readings,

@@ -42,14 +42,14 @@ def show(args: argparse.Namespace, app: App) -> int:
 
 
 def failing_controls(app: App) -> list[PowerLink]:
-    """What the last reading of could not tell the power."""
+    """Links of which the last reading could not tell the power."""
     return [link for _, links in app.power_controls.list() for link in links if link.failing]
 
 
 def failing_line(link: PowerLink) -> str:
     place = f" {link.place}" if link.place else ""
     said = f"{moment(link.check.at)}: {link.check.message}" if link.check else ""
-    return f"warning: power control {link.control.title}{place} of host {link.host} does not answer, {said}"
+    return f"warning: power control {link.control.title}{place} of host {link.host} fails, {said}"
 
 
 def holder_line(holder: str) -> str:

@@ -77,4 +77,16 @@ class SwitchPower:
         return {"host": self.host, "power_state": self.state, "power_timeout": self.timeout}
 
 
+@dataclass(frozen=True, slots=True)
+class CheckPower:
+    """What the schedule asks for; no decision does. It is about every host of the job's inventory."""
+
+    kind: ClassVar[JobKind] = JobKind.CHECK_POWER
+    host: ClassVar[str] = ""
+    key: str
+
+    def to_vars(self) -> dict[str, object]:
+        return {}
+
+
 Action = Recover | Return | ReadPower

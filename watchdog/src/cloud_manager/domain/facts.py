@@ -39,6 +39,7 @@ class JobKind(StrEnum):
     RECOVER = "recover_host"
     RETURN = "return_host"
     READ_POWER = "power_host"
+    CHECK_POWER = "power_check"
 
 
 class JobStatus(StrEnum):
