@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from cloud_manager.adapters.job_events import JobReport
-from cloud_manager.domain.actions import Recover
+from cloud_manager.adapters.job_events import CheckReport, JobReport
+from cloud_manager.domain.actions import CheckPower, Recover
 from cloud_manager.domain.facts import Fence, JobStatus, Power, PowerReading
+from cloud_manager.domain.power import PowerControl, PowerLink, Secret
 
 
 def event(module: str, result: Any, name: str = "runner_on_ok", **data: Any) -> dict[str, Any]:
@@ -183,3 +184,46 @@ def test_the_identity_of_a_machine_is_taken_where_it_is_told(told: dict[str, Any
     one = report()
     one.take(event("power_info", {"power": {"state": "on", "control": "bmc", **told}}))
     assert one.fact(JobStatus.SUCCEEDED).power == PowerReading("bmc", Power.ON, identity=identity)
+
+
+BOARD = PowerControl("board", "snmp", "192.0.2.2", 161, "", Secret("private"), outlets=8)
+
+
+def seen(**changes: Any) -> dict[str, Any]:
+    return {"host": "c1", "control": "board", "outlet": 3, "state": "on", "message": "reads on", **changes}
+
+
+def told_of(*results: Any, name: str = "runner_on_ok") -> list[tuple[str, int | None, PowerReading]]:
+    """What a check of c1 and c2, on an outlet each and c1 on another one, tells of these results."""
+    told: list[tuple[str, int | None, PowerReading]] = []
+    hosts = {"c1": [PowerLink("c1", BOARD, 3), PowerLink("c1", BOARD, 4)], "c2": [PowerLink("c2", BOARD, 5)]}
+    report = CheckReport(
+        CheckPower("check-1"), hosts, lambda link, reading: told.append((link.host, link.outlet, reading))
+    )
+    for result in results:
+        assert report.take(event("power_info", result, name)) == ((), ())
+    return told
+
+
+@pytest.mark.parametrize("name", ["runner_on_ok", "runner_on_failed"])
+def test_a_check_tells_each_link_by_itself_and_once(name: str) -> None:
+    first = {"controls": [seen(), seen(outlet=4, state="unknown", message="is silent")]}
+    assert told_of(first, first, {"controls": [seen(host="c2", outlet=5, state="off")]}, name=name) == [
+        ("c1", 3, PowerReading("board", Power.ON, message="reads on")),
+        ("c1", 4, PowerReading("board", Power.UNKNOWN, message="is silent")),
+        ("c2", 5, PowerReading("board", Power.OFF, message="reads on")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"power": {"state": "on"}},
+        {"controls": "all"},
+        {"controls": [None, 1, []]},
+        {"controls": [seen(host="c9"), seen(outlet=5), seen(control="other"), seen(outlet=None)]},
+        {"controls": [seen(host=["c1"]), seen(outlet={}), seen(control=None), {}]},
+    ],
+)
+def test_what_a_check_does_not_know_is_passed_over(result: dict[str, Any]) -> None:
+    assert told_of(result) == []

@@ -336,6 +336,25 @@ def test_a_recovery_or_a_return_leaves_no_leisure_and_readings_leave_a_place(pla
         assert executor.has_leisure
 
 
+def test_a_check_that_runs_gives_way_to_a_recovery_and_the_recovery_waits_for_nothing() -> None:
+    ward = Ward()
+    executor = Executor(ward.house.tools())
+    health = HealthCheck(ward.tools(), lambda: executor.has_leisure)
+    ward.house.clock.advance(ASKING_SECONDS)
+    ward.house.playbooks.hold()
+    ward.verifier.held = True
+    health.begin()
+    assert ward.verifier.begun.wait(10)
+    executor.submit(Recover("1-recover-1", "c3", 1))
+    assert ward.house.playbooks.wait_for(1) == ["1-recover-1"]
+    health.wait()
+    assert ward.verifier.asked == ["c1"]
+    health.begin()
+    assert len(ward.verifier.given) == 1, "nothing is begun beside a recovery"
+    ward.house.playbooks.release()
+    executor.wait(10)
+
+
 def test_the_watchdog_checks_after_its_cycles_and_only_while_it_is_the_active_one() -> None:
     ward = Ward()
 
