@@ -251,13 +251,12 @@ class Switching:
         return self._deadline - self._clock.monotonic()
 
     @property
-    def _cut_short(self) -> bool:
-        """Whether the deadline ended the last exchange, which then says nothing against what was seen before it."""
-        return self._left <= SPARE_SECONDS
-
-    @property
     def _given_up(self) -> bool:
         return self._left <= 0 or (self._error is not None and self._error.final)
+
+    def _tells(self, error: ControlError, known: bool) -> bool:
+        """Whether an error says more than what is known: silence that the deadline cut short does not."""
+        return error.final or not known or self._left > SPARE_SECONDS
 
     def _pause(self) -> None:
         self._clock.sleep(max(0.0, min(self._limits.interval, self._left)))
@@ -276,7 +275,7 @@ class Switching:
         try:
             self._device.send(self._goal.action, min(EXCHANGE_SECONDS, self._left))
         except ControlError as error:
-            if self._unsent is None or not self._cut_short:
+            if self._tells(error, self._unsent is not None):
                 self._error = self._unsent = error
             self._accepted = self._accepted or not self._goal.repeat
             return
@@ -290,7 +289,7 @@ class Switching:
             self.seen = state = self._device.read(min(EXCHANGE_SECONDS, seconds))
             self._error = None
         except ControlError as error:
-            if self.seen == UNKNOWN or not self._cut_short:
+            if self._tells(error, self.seen != UNKNOWN or self._error is not None):
                 self._error, self.seen = error, UNKNOWN
         self._readings.append(reading(self._clock.time(), state, self._device.shown))
         return state

@@ -192,6 +192,16 @@ def test_a_silent_control_is_unknown_within_the_deadline(state: str) -> None:
     assert not run.changed
 
 
+@pytest.mark.parametrize(
+    ("accepted", "said"), [(SILENCE, "within 10.0 s"), ("ok", "within 10.0 s"), (REFUSAL, REFUSAL)]
+)
+def test_an_exchange_that_the_deadline_cut_short_hides_no_error_before_it(accepted: str, said: str) -> None:
+    """Of 16 s the reading before takes 5.3, an exchange 10: some tenths are left. A refusal is believed even then."""
+    run = Run("off", [SILENCE], ["ok"] if accepted == "ok" else [SILENCE, accepted], timeout=16)
+    assert len(run.device.sent) + len(run.power["readings"]) == 3 + (accepted == "ok")
+    assert said in run.power["message"]
+
+
 def test_the_reading_before_an_off_leaves_most_of_the_time_for_the_off() -> None:
     run = Run("off", [SILENCE], timeout=6)
     assert run.device.sent[0][0] == pytest.approx(2)
