@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 
 from cloud_manager.adapters.store import SqlJournal, SqlPowerControls
+from cloud_manager.console.incidents import told
 from cloud_manager.db import Database, PasswordBox, schema
 from cloud_manager.domain.actions import Recover
 from cloud_manager.domain.facts import Power
 from cloud_manager.domain.power import Check, Secret
 from cloud_manager.domain.records import Decision, HostRecord, Records, State, Step
-from cloud_manager.ports import Move
+from cloud_manager.ports import IncidentReport, IncidentSummary, Move
 from watchdog.tests.adapters import small_collection
 from watchdog.tests.fakes.openstack_api import PASSWORD, Answer, OpenStackApi
 
@@ -232,6 +233,16 @@ def test_an_incident_is_told_with_its_timeline_and_every_server(site: Site) -> N
         assert words in out
     assert max(map(len, out.splitlines())) <= 100
     assert len(json.loads(site.run("incidents", "1", "--json")[1])["moves"]) == 3
+
+
+def test_what_an_operator_copies_from_a_timeline_is_not_broken_at_its_hyphens() -> None:
+    words = ["rack-a-host-b.example.org", "c0ffee-cafe-babe-food-deadbeef"]
+    for length in range(60):
+        step = Step(1, "c1", OPENED, State.HELD, f"{'x' * length} {words[0]}, recorded is {words[1]}")
+        report = IncidentReport(IncidentSummary(1, "c1", State.HELD, OPENED, None, ""), (step,), (), ())
+        out = told(report, OPENED + 1)
+        assert [word for word in words if word not in out] == []
+        assert max(map(len, out.splitlines())) <= 100
 
 
 def test_incidents_are_listed_with_their_counts(site: Site) -> None:

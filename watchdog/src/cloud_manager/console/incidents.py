@@ -64,7 +64,7 @@ def told(report: IncidentReport, now: float) -> str:
 
 def _step(step: Step) -> str:
     head = f"  {time_of_day(step.at)}  {step.state:<11}  "
-    return textwrap.fill(step.text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+    return _wrapped(step.text, WIDTH, head, len(head))
 
 
 def _server(move: Move) -> list[str]:
@@ -79,5 +79,17 @@ def _server(move: Move) -> list[str]:
     if told := [f"{word} {time_of_day(at)}" for word, at in times.items() if at is not None]:
         lines.append("  " + ", ".join(told))
     if move.reason and move.outcome != "evacuated":  # what was wrong with an earlier attempt no longer matters
-        lines.append(textwrap.fill(f"why: {move.reason}", WIDTH - 4, subsequent_indent=" " * 9, initial_indent="  "))
+        lines.append(_wrapped(f"why: {move.reason}", WIDTH - 4, "  ", 9))
     return [f"  {line}" for line in lines]
+
+
+def _wrapped(text: str, width: int, head: str, indent: int) -> str:
+    """Lines that break between words only: a host's name or a serial number is copied, or looked for."""
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=head,
+        subsequent_indent=" " * indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
