@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # relay.sh FOLDER: the relays of a DAEnetIP2 board, spoken to by snmpd (`pass_persist`; snmpd keeps answers of `pass` for a while).
 # FOLDER/<block>.<pin>: 1 or 0. commands: what was set. stuck: pins that accept and do nothing.
+# switched: if it is there, run with pin and value once a pin was set.
 # answers: what the next readings show, one a line, instead of the truth. failing: no reading succeeds.
 cd "$1" || exit 1
 
@@ -41,7 +42,10 @@ while read -r request; do
             echo wrong-type
         else
             echo "$pin $value" >>commands
-            grep -qx "$pin" stuck 2>/dev/null || echo "$value" >"$pin"
+            if ! grep -qx "$pin" stuck 2>/dev/null; then
+                echo "$value" >"$pin"
+                [ ! -x switched ] || ./switched "$pin" "$value" </dev/null >&2
+            fi
             echo DONE
         fi
         ;;
