@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 from tests.lab import processes
@@ -17,7 +18,11 @@ from tests.lab.plan import REPOSITORY, SOURCE, Host, Plan
 from tests.lab.progress import wait
 from tests.lab.record import BmcPasswords, write_private
 
-MODES = ("ok", "frozen", "stuck", "slow", "wrong-password")
+MODES = ("ok", "frozen", "stuck", "slow", "wrong-password", "replaced")
+# Entering or leaving one of these takes a new process.
+RESTARTED = {"frozen", "wrong-password", "replaced"}
+GUID = "a123456789abcdefa1234567{serial:08x}"
+SERIAL_OF_REPLACEMENT = 0xB0000000
 USER = "admin"
 POWER_OPERATIONS = ("on", "off", "status")
 
@@ -33,6 +38,12 @@ class Bmc:
     @property
     def secrets(self) -> list[str]:
         return [self._passwords.recorded, self._passwords.changed]
+
+    @property
+    def guid(self) -> uuid.UUID:
+        """What it tells of itself in its present mode, in SMBIOS's order of bytes."""
+        serial = self._host.index + (SERIAL_OF_REPLACEMENT if self.mode() == "replaced" else 0)
+        return uuid.UUID(bytes_le=bytes.fromhex(GUID.format(serial=serial)))
 
     def control(self) -> dict[str, object]:
         """An item of a host's `power_controls`, with the password that was once right."""
@@ -62,7 +73,7 @@ class Bmc:
                 "bmc-lan.conf",
                 host=self._host.name,
                 address=self._host.bmc_address,
-                serial=f"{self._host.index:08x}",
+                guid=self.guid.bytes_le.hex(),
                 chassis=chassis,
                 password=password,
             ),
@@ -94,7 +105,7 @@ class Bmc:
         new.write_text(mode)
         new.rename(self._mode_file)
         # A frozen one is replaced, not thawed: it must not work off the packets that it never answered.
-        if {was, mode} & {"frozen", "wrong-password"} or not self.alive():
+        if {was, mode} & RESTARTED or not self.alive():
             self._stop()
             self.start()
             self.wait_ready(self._passwords.changed if mode == "wrong-password" else self._passwords.recorded)

@@ -92,7 +92,7 @@ class Lab:
         path.write_text(mode) if mode else path.unlink(missing_ok=True)
 
     def bmc(self, host: str, mode: str) -> None:
-        """frozen | stuck | slow | wrong-password | ok"""
+        """frozen | stuck | slow | wrong-password | replaced (by one that tells another GUID) | ok"""
         self.bmc_of(host).set_mode(mode)
 
     def bmc_of(self, host: str) -> Bmc:

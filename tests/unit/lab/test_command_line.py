@@ -29,7 +29,7 @@ def nowhere(tmp_path, monkeypatch):
         "power compute-01 status",
         "cut compute-02",
         "heal compute-02",
-        *(f"bmc compute-01 {mode}" for mode in ("frozen", "stuck", "slow", "wrong-password", "ok")),
+        *(f"bmc compute-01 {mode}" for mode in ("frozen", "stuck", "slow", "wrong-password", "replaced", "ok")),
         "stop nova-api",
         "start nova-compute:compute-01",
         "env",
