@@ -61,15 +61,22 @@ class Watchdog:
     def link(self, *hosts: str, verify: bool = False) -> None:
         """Make the hosts' BMCs known, as an operator does."""
         for host in hosts:
-            control = self.lab.bmc_control(host)
-            title = str(control["title"])
-            self.command(
-                "power-control", "add", "--title", title, "--protocol", "ipmi", "--address", control["address"],
-                "--username", control["username"], environment={"AOS_BMC_PASSWORD": control["password"]},
-            )  # fmt: skip
+            title = self.know(self.lab.bmc_control(host))
             self.command("power-control", "link", host, title)
             if verify:
                 self.command("power-control", "verify", title)
+
+    def know(self, control: Mapping[str, Any], *more: object) -> str:
+        """Add a control given as an item of `power_controls`, with more arguments; its title."""
+        options = [
+            word for name, value in control.get("options", {}).items() for word in ("--option", f"{name}={value}")
+        ]
+        self.command(
+            "power-control", "add", "--title", control["title"], "--protocol", control["protocol"],
+            "--address", control["address"], "--port", control["port"], "--username", control["username"],
+            *options, *more, environment={"AOS_BMC_PASSWORD": control["password"]},
+        )  # fmt: skip
+        return str(control["title"])
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
