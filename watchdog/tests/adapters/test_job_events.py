@@ -115,6 +115,26 @@ def test_a_confirmation_that_another_control_contradicts_is_none() -> None:
     assert one.fact(JobStatus.FAILED).power == PowerReading("bmc", Power.ON, Fence.STILL_ON, "none")
 
 
+def test_a_hold_names_every_one_of_several_controls_and_the_identity_that_the_last_tells() -> None:
+    """As long as the module `power` makes it for a host with four controls and full names."""
+    silent = "gave no answer within 20.0 s; check its address and port, its network and its power " + "x" * 100
+    words = [f"power control bmc-of-compute-{number}.example.org {silent}" for number in range(3)]
+    words.append(f"tells identity {'a' * 36}, recorded is {'b' * 36}; nothing was sent")
+    message = "host compute-01.example.org is not confirmed off by any of its power controls: " + "; ".join(words)
+    said = {"state": "unknown", "result": "UNKNOWN", "control": "bmc", "message": message}
+    one = report()
+    one.take(event("power", {"power": said}, "runner_on_failed"))
+    power = one.fact(JobStatus.FAILED).power
+    assert power is not None
+    assert power.message == message
+
+
+def test_what_a_playbook_says_without_end_is_cut() -> None:
+    one = report()
+    one.take(event("power", {"msg": "x" * 100_000}, "runner_on_failed"))
+    assert len(one.fact(JobStatus.FAILED).message) < 10_000
+
+
 def test_one_attempt_is_one_line() -> None:
     said = {"state": "off", "result": "OFF_CONFIRMED", "control": "bmc", "readings": [{}], "message": "is off"}
     texts, _ = report().take(event("power", {"power": said | {"attempts": [attempt("bmc", "OFF_CONFIRMED")]}}))

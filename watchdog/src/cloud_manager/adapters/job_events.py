@@ -18,7 +18,8 @@ from cloud_manager.domain.power import PowerLink
 from cloud_manager.ports import Checked, Move
 
 COLLECTION = "aos.cloud_manager."
-MESSAGE_LENGTH = 500
+# A hold has a sentence for each of a host's power controls.
+MESSAGE_LENGTH = 3000
 IDENTITY_LENGTH = 255
 OUTCOMES = ("moving", "evacuated", "left", "failed")
 
