@@ -31,7 +31,11 @@ class Fencing:
     )
     off_readings: int = option(2, Count(min=1, max=20), "Consecutive readings `off` that confirm a power-off.")
     reading_interval: float = option(0.5, Real(min=0.1), "Time between two readings of the power, seconds.")
-    timeout: float = option(30.0, Real(min=1), "Deadline of a power operation with its confirmation, seconds.")
+    timeout: float = option(
+        30.0,
+        Real(min=1),
+        "Deadline of a power operation with its confirmation, seconds; each control of a host has it anew.",
+    )
     check_interval: float = option(
         3600.0,
         Real(min=0),
