@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import select
+import shlex
 import signal
 import time
 import typing as t
@@ -164,7 +165,7 @@ class Device:
             return Exchange(lambda: self._guarded(call), seconds)
 
         def asked_first() -> str | None:
-            _check_identity(self.control.identity, self._driver.identity(self.control, seconds))
+            _check_identity(self.control, self._driver.identity(self.control, seconds))
             return call()
 
         return Exchange(lambda: self._guarded(asked_first), seconds, self._is_known)
@@ -183,8 +184,9 @@ class Device:
             raise
 
 
-def _check_identity(recorded: str, told: str) -> None:
+def _check_identity(control: Control, told: str) -> None:
     """Raise a foreign ControlError unless the device is the one that was recorded; case and outer space don't count."""
+    recorded = control.identity
     if recorded.strip().casefold() == told.strip().casefold():
         return
     raise ControlError(
@@ -192,7 +194,8 @@ def _check_identity(recorded: str, told: str) -> None:
         if told
         else f"tells no identity, recorded is {recorded}; nothing was sent",
         "correct its address, or, if the device was replaced on purpose, verify which host it switches and record its "
-        "identity anew (field identity in power_controls)",
+        "identity anew (field identity in power_controls; for the watchdog: aos-cloud-manager power-control initialise "
+        f"{shlex.quote(control.title)} --forget-identity)",
         final=True,
         foreign=True,
     )

@@ -21,7 +21,6 @@ from tests.lab.client import Lab
 
 FED, FROZEN, REPLACED, MISTAKEN, INNOCENT = (f"compute-{number:02d}" for number in range(1, 6))
 PARTED = (FED, FROZEN, REPLACED, MISTAKEN)
-HELD = pytest.mark.parametrize("host", [FROZEN, REPLACED, MISTAKEN])
 STRANGERS = pytest.mark.parametrize("host", [REPLACED, MISTAKEN])
 OUTLET_OF = {FED: 3, FROZEN: 5}
 
@@ -48,12 +47,12 @@ class Site:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """host -> its line of `status` while it was held, what was done to it in words, what `incidents` prints of it."""
+class Held:
+    """line: of `status` while the host was held. printed: by `incidents`. done: what was done to the host, in words."""
 
-    status: dict[str, str]
-    done: dict[str, list[str]]
-    printed: dict[str, str]
+    line: str
+    printed: str
+    done: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -106,40 +105,47 @@ def readdress(watchdog: Watchdog, host: str, to: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def held(site: Site) -> Seen:
-    """All hosts have what their controls let them have, and nothing more comes."""
-    watchdog = site.watchdog
-    watchdog.wait_state(FED, "RECOVERED", 180)
-    status = {host: held_with(watchdog, host, site.recorded[host], site.told[host]) for host in site.told}
-    status[FROZEN] = held_with(watchdog, FROZEN, "is not confirmed off by any of its power controls")
-    watchdog.wait_cycles(3)
-    return Seen(
-        status=status,
-        done={host: site.untouched(host) for host in status},
-        printed={host: watchdog.told(watchdog.incident(host)) for host in PARTED},
-    )
-
-
-def held_with(watchdog: Watchdog, host: str, *words: str) -> str:
-    """What `status` says of the host once it is held with these words; now and then another attempt is made."""
-
-    def line() -> str:
-        if any(word not in watchdog.journal.reason(host) for word in words):
-            return ""
-        found = [line for line in watchdog.command("status").splitlines() if line.startswith(f"  {host}: ")]
-        return next((line for line in found if all(word in line for word in words)), "")
-
-    return watchdog.wait(line, 180, f"{host} to be held with {words}")
+def recovered(site: Site) -> str:
+    """What `incidents` prints of FED."""
+    site.watchdog.wait_state(FED, "RECOVERED", 180)
+    return site.watchdog.told(site.watchdog.incident(FED))
 
 
 @pytest.fixture(scope="module")
-def corrected(held: Seen, site: Site) -> Site:
+def frozen(site: Site) -> Held:
+    return held_with(site, FROZEN, "is not confirmed off by any of its power controls")
+
+
+@pytest.fixture(scope="module")
+def refused(site: Site) -> dict[str, Held]:
+    return {host: held_with(site, host, site.recorded[host], site.told[host]) for host in site.told}
+
+
+@pytest.fixture(scope="module")
+def corrected(recovered: str, frozen: Held, refused: dict[str, Held], site: Site) -> Site:
     """The new BMC was looked at and is recorded anew; the other gets its own address again."""
     site.watchdog.command("power-control", "initialise", site.bmc(REPLACED), "--forget-identity")
     readdress(site.watchdog, MISTAKEN, MISTAKEN)
     for host in site.told:
         site.watchdog.wait_state(host, "RECOVERED", 180)
     return site
+
+
+def held_with(site: Site, host: str, *words: str) -> Held:
+    """Wait for the host to be held with these words, and then for some cycles."""
+    watchdog = site.watchdog
+
+    def line() -> str:
+        """It is not held while another attempt is made."""
+        assert watchdog.state(host) != "RECOVERED", f"{host} was recovered:\n{watchdog.story()}"
+        if any(word not in watchdog.journal.reason(host) for word in words):
+            return ""
+        found = [line for line in watchdog.command("status").splitlines() if line.startswith(f"  {host}: ")]
+        return next((line for line in found if all(word in line for word in words)), "")
+
+    seen = watchdog.wait(line, 180, f"{host} to be held with {words}")
+    watchdog.wait_cycles(3)
+    return Held(seen, watchdog.told(watchdog.incident(host)), site.untouched(host))
 
 
 def moved(site: Site, host: str) -> bool:
@@ -149,45 +155,51 @@ def moved(site: Site, host: str) -> bool:
 
 
 def test_where_the_first_control_is_frozen_the_second_cuts_the_power_and_the_servers_move(
-    held: Seen, site: Site
+    recovered: str, site: Site
 ) -> None:
     assert site.boards[FED].commands()[0] == f"{site.boards[FED].relay(OUTLET_OF[FED])} 0"
     assert not site.lab.compute_alive(FED)
     assert moved(site, FED)
 
 
-def test_the_host_was_dead_before_its_first_evacuation_was_requested(held: Seen, site: Site) -> None:
+def test_the_host_was_dead_before_its_first_evacuation_was_requested(recovered: str, site: Site) -> None:
     [dead_at] = [at for at, operation, _ in site.lab.chassis_log(FED) if operation == "dead" and at > site.failed_at]
     assert dead_at < min(move["requested_at"] for move in site.watchdog.moves(FED).values())
 
 
-def test_both_attempts_are_in_the_timeline_the_first_with_its_reason(held: Seen, site: Site) -> None:
-    printed = held.printed[FED]
-    first = printed.index(f"power control {site.bmc(FED)} did not confirm power-off (UNKNOWN): host {FED}: ")
-    second = printed.index(f"power control {site.boards[FED].title} confirmed power-off by ", first)
-    assert " gave no answer within " in printed[first:second]
-    assert "evacuation complete" in printed[second:]
+def test_both_attempts_are_in_the_timeline_the_first_with_its_reason(recovered: str, site: Site) -> None:
+    first = recovered.index(f"power control {site.bmc(FED)} did not confirm power-off (UNKNOWN): host {FED}: ")
+    second = recovered.index(f"power control {site.boards[FED].title} confirmed power-off by ", first)
+    assert " gave no answer within " in recovered[first:second]
+    assert "evacuation complete" in recovered[second:]
 
 
-@HELD
-def test_a_held_host_runs_on_and_keeps_its_servers(held: Seen, host: str) -> None:
-    assert held.done[host] == []
+def test_with_both_frozen_the_host_runs_on_and_keeps_its_servers(frozen: Held) -> None:
+    assert frozen.done == []
 
 
-def test_with_both_frozen_the_hold_names_both(held: Seen, site: Site) -> None:
+def test_with_both_frozen_the_hold_names_both(frozen: Held, site: Site) -> None:
     for title in (site.bmc(FROZEN), site.boards[FROZEN].title):
-        assert f"power control {title} (" in held.status[FROZEN]
-        assert f"power control {title} did not confirm power-off (UNKNOWN): " in held.printed[FROZEN]
+        assert f"power control {title} (" in frozen.line
+        assert f"power control {title} did not confirm power-off (UNKNOWN): " in frozen.printed
+
+
+@STRANGERS
+def test_a_host_whose_control_is_another_than_was_recorded_runs_on_and_keeps_its_servers(
+    refused: dict[str, Held], host: str
+) -> None:
+    assert refused[host].done == []
 
 
 @STRANGERS
 def test_the_hold_names_the_identity_that_was_recorded_and_the_one_that_is_told(
-    held: Seen, site: Site, host: str
+    refused: dict[str, Held], site: Site, host: str
 ) -> None:
     words = f"it tells identity {site.told[host]}, recorded is {site.recorded[host]}; nothing was sent"
-    assert f"power control {site.bmc(host)} did not confirm power-off (UNKNOWN): " in held.status[host]
-    assert words in held.status[host]
-    assert words in held.printed[host]
+    assert f"power control {site.bmc(host)} did not confirm power-off (UNKNOWN): " in refused[host].line
+    assert words in refused[host].line
+    assert f"power-control initialise '{site.bmc(host)}' --forget-identity" in refused[host].line
+    assert words in refused[host].printed
 
 
 @STRANGERS
