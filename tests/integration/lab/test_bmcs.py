@@ -92,3 +92,27 @@ def test_one_mode_replaces_the_other(lab):
 def test_other_bmcs_stay_sound(lab):
     lab.bmc(HOST, "frozen")
     assert lab.power("compute-02", "status") == "Chassis Power is on"
+
+
+def test_a_replaced_bmc_obeys_and_tells_another_guid_until_it_is_repaired(lab):
+    first = guid(lab)
+    lab.bmc(HOST, "replaced")
+    assert guid(lab) != first
+    lab.power(HOST, "off")
+    assert not lab.compute_alive(HOST)
+    lab.bmc(HOST, "ok")
+    assert guid(lab) == first
+
+
+def guid(lab):
+    control = lab.bmc_control(HOST)
+    who = ["-H", control["address"], "-U", control["username"], "-E"]
+    done = subprocess.run(
+        ["ipmitool", "-I", "lanplus", "-C", "3", *who, "mc", "guid"],
+        env={**os.environ, "IPMI_PASSWORD": control["password"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("System GUID")]
+    return line
