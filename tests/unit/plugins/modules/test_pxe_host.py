@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -208,20 +209,22 @@ def nobodys_root(root: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as outer:
         Path(outer).chmod(0o755)
         found = Path(shutil.copytree(root, Path(outer, "tftp")))
-        was = os.geteuid()
         found.chmod(0o755)
         for path in found.rglob("*"):
             path.chmod(0o755)
-        try:
-            yield found
-        finally:
-            os.seteuid(was)
-            (found / "pxelinux.cfg").chmod(0o755)
+        yield found
+        (found / "pxelinux.cfg").chmod(0o755)
 
 
-def be_nobody() -> None:
-    if os.geteuid() == 0:
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    was = os.geteuid()
+    if was == 0:
         os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
 
 
 @pytest.mark.parametrize(
@@ -230,8 +233,8 @@ def be_nobody() -> None:
 def test_a_folder_without_rights_is_named(run: Run, nobodys_root: Path, rights: int, said: str) -> None:
     folder = nobodys_root / "pxelinux.cfg"
     folder.chmod(rights)
-    be_nobody()
-    outcome = run(root=str(nobodys_root))
+    with as_nobody():
+        outcome = run(root=str(nobodys_root))
     assert outcome["failed"]
     assert str(folder) in outcome["msg"]
     assert f"{said}: Permission denied; correct " in outcome["msg"]
