@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import shutil
 import stat
 import subprocess
-import tempfile
 import typing as t
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -201,43 +198,6 @@ def test_what_is_no_boot_loaders_file_is_left_alone(run: Run, root: Path, tmp_pa
         assert str(path) in outcome["msg"]
         assert "secret words" not in json.dumps(outcome)
     assert path.lstat() == before
-
-
-@pytest.fixture
-def nobodys_root(root: Path) -> Iterator[Path]:
-    """The root as a user meets it for whom rights count, which they do not for root."""
-    with tempfile.TemporaryDirectory() as outer:
-        Path(outer).chmod(0o755)
-        found = Path(shutil.copytree(root, Path(outer, "tftp")))
-        found.chmod(0o755)
-        for path in found.rglob("*"):
-            path.chmod(0o755)
-        yield found
-        (found / "pxelinux.cfg").chmod(0o755)
-
-
-@contextlib.contextmanager
-def as_nobody() -> Iterator[None]:
-    was = os.geteuid()
-    if was == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(was)
-
-
-@pytest.mark.parametrize(
-    ("rights", "said"), [(0o311, "cannot be opened"), (0o444, "cannot be read"), (0o555, "cannot be written")]
-)
-def test_a_folder_without_rights_is_named(run: Run, nobodys_root: Path, rights: int, said: str) -> None:
-    folder = nobodys_root / "pxelinux.cfg"
-    folder.chmod(rights)
-    with as_nobody():
-        outcome = run(root=str(nobodys_root))
-    assert outcome["failed"]
-    assert str(folder) in outcome["msg"]
-    assert f"{said}: Permission denied; correct " in outcome["msg"]
 
 
 def test_a_read_only_file_system_is_named(run: Run, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
