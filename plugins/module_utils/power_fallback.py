@@ -9,7 +9,8 @@ A default control that sees the host is believed alone: a relay reads on while t
 off. A relay sees its own contact only, and any other control that had to confirm may be linked to a wrong host, or feed
 one of two supplies. Then every other control of the host is read again, and whoever answers the opposite is believed.
 Silence is no objection: it is what a controller does whose power was cut. For the same reason one that still speaks,
-whatever it says, objects to a relay that claims to have cut the supply.
+whatever it says, objects to a relay that claims to have cut the supply, and so does a relay that shows nothing: its own
+power is another one, and it may feed the host too.
 """
 
 from __future__ import annotations
@@ -54,12 +55,15 @@ def contradiction(
     """
     if seen["state"] in SEEN:
         return "" if seen["state"] == proof else read_as(seen["state"], [seen])
-    if error is None or error.silent:
+    if error is None:
         return ""
     if error.foreign:
         return str(error)
-    speaks_without_supply = proof == OFF and proven.cuts_supply and not device.cuts_supply
-    return f"still speaks ({error.reason})" if speaks_without_supply else ""
+    if proof != OFF or not proven.cuts_supply:
+        return ""
+    if device.cuts_supply:
+        return f"shows nothing ({error.reason})"
+    return "" if error.silent else f"still speaks ({error.reason})"
 
 
 class HostSwitching:

@@ -36,14 +36,18 @@ def test_a_folder_without_rights_is_named(
 ) -> None:
     folder.chmod(rights)
     given = {"name": "compute-01", "mac": "52:54:00:aa:bb:01", "state": "local", "root": str(folder.parent)}
-    was = os.geteuid()
     with patch_module_args(given), pytest.raises(SystemExit):
-        os.seteuid(NOBODY)
-        try:
-            pxe_host.main()
-        finally:
-            os.seteuid(was)
+        run_as_nobody()
     outcome = json.loads(capsys.readouterr().out)
     assert outcome["failed"]
     assert str(folder) in outcome["msg"]
     assert f"{said}: Permission denied; correct " in outcome["msg"]
+
+
+def run_as_nobody() -> None:
+    was = os.geteuid()
+    os.seteuid(NOBODY)
+    try:
+        pxe_host.main()
+    finally:
+        os.seteuid(was)

@@ -43,11 +43,11 @@ class Talking(Scripted):
 class Run:
     """One host with the controls bmc (the default), pdu and third, as many as scripts are given."""
 
-    def __init__(self, state: str, *scripts: list[str], relay: str = "", check_mode: bool = False) -> None:
+    def __init__(self, state: str, *scripts: list[str], relays: t.Sequence[str] = (), check_mode: bool = False) -> None:
         self.clock = Clock()
         self.devices = [Talking(self.clock, list(s), title=title) for s, title in zip(scripts, TITLES, strict=False)]
         for device in self.devices:
-            device.cuts_supply = device.control.title == relay
+            device.cuts_supply = device.control.title in relays
         switching = HostSwitching(self.devices, state, Limits(10, 2, 0.5), self.clock)
         self.failed = False
         try:
@@ -200,14 +200,14 @@ def test_one_outlet_that_reads_on_objects_although_another_is_silent() -> None:
 
 
 def test_a_relay_that_cuts_the_supply_of_a_silent_controller_is_believed() -> None:
-    assert Run("off", SILENT, OBEYS, relay="pdu").believed == ("pdu", "OFF_CONFIRMED")
-    assert Run("off", OBEYS, SILENT, relay="bmc").believed == ("bmc", "OFF_CONFIRMED")
+    assert Run("off", SILENT, OBEYS, relays=["pdu"]).believed == ("pdu", "OFF_CONFIRMED")
+    assert Run("off", OBEYS, SILENT, relays=["bmc"]).believed == ("bmc", "OFF_CONFIRMED")
 
 
 @pytest.mark.parametrize("says", [REFUSAL, BUSY])
 def test_a_controller_that_still_speaks_is_not_without_supply(says: str) -> None:
     """Its password is wrong or the host is on its way: what counts is that the relay did not cut its power."""
-    run = Run("off", [says], OBEYS, relay="pdu")
+    run = Run("off", [says], OBEYS, relays=["pdu"])
     assert run.failed
     assert run.power["result"] == "UNKNOWN"
     assert run.attempts == [("bmc", "UNKNOWN"), ("pdu", "OFF_CONFIRMED"), ("bmc", "UNKNOWN")]
@@ -216,12 +216,24 @@ def test_a_controller_that_still_speaks_is_not_without_supply(says: str) -> None
 
 
 def test_a_relay_is_not_believed_alone_even_as_the_default_control() -> None:
-    run = Run("off", OBEYS, STUCK, relay="bmc")
+    run = Run("off", OBEYS, STUCK, relays=["bmc"])
     assert run.failed
     assert run.believed == ("pdu", "STILL_ON")
-    run = Run("off", OBEYS, ["on"] * 6 + ["off"], relay="bmc")
+    run = Run("off", OBEYS, ["on"] * 6 + ["off"], relays=["bmc"])
     assert run.believed == ("pdu", "OFF_CONFIRMED")
     assert run.attempts == [("bmc", "OFF_CONFIRMED"), ("pdu", "OFF_CONFIRMED")]
+
+
+@pytest.mark.parametrize("scripts", [(OBEYS, SILENT), (SILENT, OBEYS), (OBEYS, [BUSY])])
+def test_a_relay_that_shows_nothing_may_be_the_other_supply(scripts: tuple[list[str], ...]) -> None:
+    """Its own power is not the host's, so silence does not mean that it was cut."""
+    run = Run("off", *scripts, relays=["bmc", "pdu"])
+    assert run.failed
+    assert run.power["result"] == "UNKNOWN"
+    assert "shows nothing" in run.power["message"]
+    assert Run("off", SILENT, OBEYS, SILENT, relays=["pdu", "third"]).failed
+    both = Run("off", OBEYS, ["on"] * 6 + ["off"], relays=["bmc", "pdu"])
+    assert both.believed == ("pdu", "OFF_CONFIRMED")
 
 
 def test_on_is_not_confirmed_by_a_relay_that_was_on_all_the_time() -> None:
