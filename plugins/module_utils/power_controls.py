@@ -8,12 +8,14 @@ PRIVATE to the collection aos.cloud_manager: may change in any release.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
+from types import MappingProxyType
 
 from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_amt import Amt
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, Driver
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, ControlError, Driver
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_gang import Gang
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_ipmi import Ipmi
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_modbus import Modbus
@@ -21,6 +23,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process im
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_redfish import Redfish
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_snmp import Snmp
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_ssh import Ssh
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Reachable
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
 DRIVERS: dict[str, type[Driver]] = {
@@ -55,6 +58,8 @@ HOST_ARGUMENTS: dict[str, t.Any] = {
 
 LARGEST_PORT = 65535
 
+Found = t.TypeVar("Found", bound=Reachable)
+
 
 def devices(host: str, items: list[dict[str, t.Any]]) -> list[Device | Gang]:
     """Return the host's controls ready for use; raise an AosError that names what is wrong with them.
@@ -66,6 +71,7 @@ def devices(host: str, items: list[dict[str, t.Any]]) -> list[Device | Gang]:
     titled: dict[str, list[Device]] = {}
     for item in items:
         control, driver = _control(host, item)
+        _check_fields(control, driver)
         driver.check(control)
         titled.setdefault(control.title, []).append(Device(control, driver))
     for title, members in titled.items():
@@ -73,7 +79,46 @@ def devices(host: str, items: list[dict[str, t.Any]]) -> list[Device | Gang]:
     return [members[0] if len(members) == 1 else Gang(members) for members in titled.values()]
 
 
-def default_device(host: str, found: list[Device | Gang]) -> Device | Gang:
+class Unusable:
+    """A control that makes no sense, or whose library is missing, beside others of the host that can be used.
+
+    It is tried in its turn, so that a mistake in one control keeps no other from fencing the host, and is told of.
+    """
+
+    shown: t.Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, control: Control, driver: Driver, error: AosError) -> None:
+        self.control = control
+        self.cuts_supply = driver.cuts_supply
+        reason, _semicolon, remedy = str(error).removeprefix(str(control)).partition("; ")
+        self._error = ControlError(
+            f"cannot be used: {reason.lstrip(': ')}", remedy or "correct power_controls", final=True, silent=True
+        )
+
+    def read(self, seconds: float) -> str:
+        raise self._error
+
+    def send(self, action: str, seconds: float) -> None:
+        raise self._error
+
+
+def usable_devices(host: str, items: list[dict[str, t.Any]]) -> list[Device | Gang | Unusable]:
+    """Return the host's controls, those that cannot be used among them; raise an AosError where none can."""
+    titled: dict[str, list[dict[str, t.Any]]] = {}
+    for item in items:
+        titled.setdefault(item["title"], []).append(item)
+    found: list[Device | Gang | Unusable] = []
+    for members in titled.values():
+        try:
+            found += devices(host, members)
+        except AosError as error:
+            control, driver = _control(host, members[0])
+            default = any(item["default"] for item in members)
+            found.append(Unusable(dataclasses.replace(control, default=default), driver, error))
+    return found if any(not isinstance(device, Unusable) for device in found) else [*devices(host, items)]
+
+
+def default_device(host: str, found: t.Sequence[Found]) -> Found:
     """Return the control that is the default one, or the only one."""
     chosen = [device for device in found if device.control.default] or found
     if len(chosen) > 1:
@@ -83,7 +128,7 @@ def default_device(host: str, found: list[Device | Gang]) -> Device | Gang:
     return chosen[0]
 
 
-def in_order(host: str, found: list[Device | Gang]) -> list[Device | Gang]:
+def in_order(host: str, found: t.Sequence[Found]) -> list[Found]:
     """Return the default control, then the others in the order given."""
     default = default_device(host, found)
     return [default, *(device for device in found if device is not default)]
@@ -125,12 +170,15 @@ def _control(host: str, item: dict[str, t.Any]) -> tuple[Control, Driver]:
         options=item["options"],
         identity=(item.get("identity") or "").strip(),
     )
+    return control, driver
+
+
+def _check_fields(control: Control, driver: Driver) -> None:
     if control.identity and not driver.tells_identity():
         raise AosError(f"{control}: protocol {control.protocol} tells no identity; remove identity {control.identity}")
     for kind in ("title", "address"):
-        if not item[kind].strip():
+        if not getattr(control, kind).strip():
             raise AosError(f"{control} has an empty {kind}; correct power_controls")
-    for kind, number in (("port", port), ("outlet", item["outlet"])):
+    for kind, number in (("port", control.port), ("outlet", control.outlet)):
         if number is not None and not 1 <= number <= LARGEST_PORT:
             raise AosError(f"{control}: {kind} {number} is not within 1..{LARGEST_PORT}; correct power_controls")
-    return control, driver

@@ -19,6 +19,8 @@ description:
     are sent by the default control only.
   - A relay sees its own contact only. What it confirmed counts, even as the default control, only if no control that
     sees the host contradicts it, and for an off also only if none of them still speaks at all.
+  - A control whose fields make no sense is passed over like a silent one and told of in RV(power.message), unless the
+    host has no other.
   - A control of several outlets, for a host with several supplies, is off if all of them are off, and on if all are on.
   - Where O(controls[].identity) is recorded, the device is asked for it before anything is sent. One that tells another
     is refused, and then no other control is tried either.
@@ -193,8 +195,8 @@ import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls import (
     HOST_ARGUMENTS,
-    devices,
     in_order,
+    usable_devices,
 )
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_fallback import HostSwitching
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import GOALS, Limits
@@ -212,7 +214,7 @@ ARGUMENTS: dict[str, t.Any] = {
 def run(params: dict[str, t.Any], check_mode: bool, _warn: t.Callable[[str], None]) -> dict[str, t.Any]:
     """Look, switch, prove; returns what the module returns. Raises AosError, with the same, without a proof."""
     limits = Limits(params["timeout"], params["off_readings"], params["reading_interval"])
-    order = in_order(params["name"], devices(params["name"], params["controls"]))
+    order = in_order(params["name"], usable_devices(params["name"], params["controls"]))
     return HostSwitching(order, params["state"], limits).run(check_mode=check_mode)
 
 

@@ -51,7 +51,7 @@ def _lint() -> Iterator[Sequence[Command]]:
 
 @contextmanager
 def _unit() -> Iterator[Sequence[Command]]:
-    yield (_pytest("pytest unit", *UNIT_TESTS),)
+    yield (_pytest("pytest unit", "--numprocesses=2", *UNIT_TESTS),)
 
 
 @contextmanager

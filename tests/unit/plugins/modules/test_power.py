@@ -144,6 +144,19 @@ def test_one_of_two_supplies_that_stays_on_is_believed(
     assert complete[-1]["outlets"] == {"outlet 1": "off", "outlet 2": "on"}
 
 
+@pytest.mark.parametrize("broken", [{"password": ""}, {"outlet": 99999}])
+@pytest.mark.parametrize("default", [True, False])
+def test_a_control_that_makes_no_sense_keeps_no_other_from_fencing(
+    run: Run, bench: FakeBench, tmp_path: Path, broken: dict[str, t.Any], default: bool
+) -> None:
+    spare = bench.item(title="spare", default=default) | broken
+    outcome = run(power, state="off", controls=[spare, bench.item(default=not default)])
+    assert (outcome["power"]["control"], outcome["power"]["result"]) == ("bmc", "OFF_CONFIRMED")
+    assert [attempt["control"] for attempt in outcome["power"]["attempts"]] == ["spare", "bmc"][not default :]
+    assert ("cannot be used: " in outcome["power"]["message"]) is default
+    assert run(power, state="off", controls=[spare])["failed"]
+
+
 def test_a_default_control_that_still_reads_on_contradicts_the_relay(
     run: Run, bench: FakeBench, tmp_path: Path
 ) -> None:
