@@ -70,7 +70,7 @@ options:
         type: bool
         default: false
       options:
-        description: Further settings of the protocol; unknown ones are refused. V(ipmi) has none.
+        description: Further settings of the protocol; unknown ones are refused.
         type: dict
         default: {}
       identity:

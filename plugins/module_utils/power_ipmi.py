@@ -25,6 +25,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver imp
     NoAnswer,
     Unresolved,
 )
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_secrets import SEPARATOR, two_secrets
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, MissingLibrary
 
 try:
@@ -65,6 +66,7 @@ ABSENT = (0xC1, 0xC2, 0xCB, 0xCC)
 # IPMI specification 2.0, section 22.30 and table 13-11: longer ones cannot be set at a controller.
 LONGEST_USERNAME = 16
 LONGEST_PASSWORD = 20
+LONGEST_KEY = 20
 
 LOGIN_REFUSALS = (
     "Incorrect password",
@@ -85,19 +87,22 @@ class Ipmi(Driver):
     def check(self, control: Control) -> None:
         if not HAS_PYGHMI:
             raise MissingLibrary("pyghmi", reason=f"for protocol ipmi of {control}")
-        for kind, value, longest in (
-            ("username", control.username, LONGEST_USERNAME),
-            ("password", control.password, LONGEST_PASSWORD),
-        ):
+        unknown = ", ".join(sorted(str(name) for name in control.options if name != SEPARATOR))
+        if unknown:
+            raise AosError(f"{control}: protocol ipmi has the option {SEPARATOR} only, remove: {unknown}")
+        password, key = two_secrets(control)
+        for kind, value in (("username", control.username), ("password", password)):
             if not value:
                 raise AosError(f"{control} has no {kind}; set it in power_controls or in AOS_BMC_{kind.upper()}")
+        for kind, value, longest in (
+            ("username", control.username, LONGEST_USERNAME),
+            ("password", password, LONGEST_PASSWORD),
+            ("Kg key", key, LONGEST_KEY),
+        ):
             if len(value.encode()) > longest:
                 raise AosError(f"{control}: its {kind} is longer than the {longest} bytes that IPMI allows; correct it")
         if control.outlet is not None:
             raise AosError(f"{control}: protocol ipmi has no outlets, remove outlet {control.outlet}")
-        if control.options:
-            unknown = ", ".join(sorted(control.options))
-            raise AosError(f"{control}: protocol ipmi has no options, remove: {unknown}")
 
     def read(self, control: Control, seconds: float) -> str:
         data = self._chassis(control, GET_CHASSIS_STATUS, (), RETRANSMIT_SECONDS)
@@ -136,13 +141,16 @@ class Ipmi(Driver):
 def logged_in(control: Control) -> t.Iterator[Command]:
     """Log in, and out again at the end; errors of pyghmi inside become a ControlError."""
     _wait_in_short_steps()
+    password, key = two_secrets(control)
     try:
         session = Command(
             bmc=control.address,
             port=control.port,
             # A second session with text credentials never returns: pyghmi compares them with its own bytes.
             userid=control.username.encode(),
-            password=control.password.encode(),
+            password=password.encode(),
+            # The key of the controller (Kg); without one the password serves, IPMI specification 2.0, section 13.31.
+            kg=key.encode() or None,
         )
         try:
             yield session
@@ -225,7 +233,7 @@ def translated(said: str, code: int | None = None) -> ControlError:
         )
     if any(refusal in said for refusal in LOGIN_REFUSALS):
         return ControlError(
-            f"refuses the login ({said})", "correct the username or password of this power control", final=True
+            f"refuses the login ({said})", "correct the username, password or Kg key of this power control", final=True
         )
     if any(refusal in said.lower() for refusal in CIPHER_REFUSALS):
         return ControlError(

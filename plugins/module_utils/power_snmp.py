@@ -24,6 +24,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver imp
     Unresolved,
 )
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_relay import Relay, choice, refuse_credential
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_secrets import SEPARATOR, two_secrets
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, MissingLibrary
 
 BASE = "1.3.6.1.4.1.19865.1.2"
@@ -78,7 +79,7 @@ class Snmp(Relay):
     """A relay board that speaks SNMP."""
 
     default_port = 161
-    option_names = ("version", "board_port", "password_separator", "auth_protocol", "priv_protocol")
+    option_names = ("version", "board_port", SEPARATOR, "auth_protocol", "priv_protocol")
 
     def check(self, control: Control) -> None:
         super().check(control)
@@ -115,7 +116,8 @@ def access(control: Control) -> Access:
     if not control.password:
         what = "authentication passphrase" if version == "v3" else "write community"
         raise AosError(f"{control} has no password ({what}); set it in power_controls or in AOS_BMC_PASSWORD")
-    first, second = _secrets(control)
+    first, second = two_secrets(control)
+    second = second or first
     if version != "v3":
         refuse_credential(control, "username", f"SNMP {version} has no users")
         foreign = ", ".join(name for name in ("auth_protocol", "priv_protocol") if name in control.options)
@@ -130,21 +132,6 @@ def access(control: Control) -> Access:
         )
     auth = choice(control, "auth_protocol", AUTH_PROTOCOLS, "sha")
     return Access(version, block, auth, choice(control, "priv_protocol", PRIV_PROTOCOLS, "aes128"), first, second)
-
-
-def _secrets(control: Control) -> tuple[str, str]:
-    """Return the two secrets in the password: options are shown in logs, a password is not."""
-    separator = control.options.get("password_separator")
-    if separator is None:
-        return control.password, control.password
-    if not isinstance(separator, str) or len(separator) != 1:
-        raise AosError(f"{control}: option password_separator is not one character; correct it")
-    parts = control.password.split(separator)
-    if len(parts) != 2 or not all(parts):
-        raise AosError(
-            f"{control}: its password is not two secrets with the password_separator once between them; correct one"
-        )
-    return parts[0], parts[1]
 
 
 def _run(control: Control, value: bool | None, seconds: float) -> str:

@@ -15,9 +15,9 @@ import pytest
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 from ansible_collections.aos.cloud_manager.plugins.modules import boot_device
 from tests.integration.power.bmc import free_port
+from tests.integration.power.pyghmi_bmc import PROGRAM
 
 HOST = "compute-01.example.org"
-PROGRAM = Path(__file__).with_name("pyghmi_bmc.py")
 NOTHING = "0000000000"
 
 

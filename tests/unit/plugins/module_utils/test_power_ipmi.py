@@ -106,7 +106,8 @@ def test_a_busy_controller_has_not_lost_its_identity(controller: Controller) -> 
 
 def test_credentials_are_bytes(controller: Controller) -> None:
     Ipmi().read(CONTROL, 5)
-    assert controller.logins == [{"bmc": "192.0.2.11", "port": 623, "userid": b"admin", "password": b"secret"}]
+    login = {"bmc": "192.0.2.11", "port": 623, "userid": b"admin", "password": b"secret", "kg": None}
+    assert controller.logins == [login]
 
 
 @pytest.mark.parametrize(
