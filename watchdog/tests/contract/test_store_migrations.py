@@ -16,7 +16,7 @@ from sqlalchemy import inspect, text
 from cloud_manager.adapters.store import SqlJournal
 from cloud_manager.db import Database, schema
 from cloud_manager.db.models import Base
-from cloud_manager.domain.power import Secret
+from cloud_manager.domain.power import PROTOCOLS, ControlType, Secret
 from cloud_manager.domain.records import Records
 from cloud_manager.errors import BadInput, StoreOutdated, StoreUnavailable
 from watchdog.tests.contract.mariadb import MariaDB
@@ -160,6 +160,25 @@ def version_1(database: Database) -> tuple[list[tuple[object, ...]], ...]:
     )
 
 
+def fill_version_2(database: Database) -> None:
+    """Beside the IPMI controls a relay board whose outputs are inverted, and a hypervisor."""
+    fill_version_1(database)
+    schema.migrate(database, 2)
+    control = f"INSERT INTO power_controls ({CONTROLS}, outlets, options) VALUES"
+    place = "machine, options, identity, initialised_at, check_at, check_state, check_message"
+    link = f"INSERT INTO power_links ({LINKS}, {place}) VALUES"
+    for statement in (
+        f"""{control} (8, 'relay', 'modbus', 'b.test', 502, '', '', 8, '{{"inverted": true}}')""",
+        f"""{control} (9, 'kvm', 'ssh', 'k.test', 22, 'virt', 'key', 0, '{{"uri": "qemu:///system"}}')""",
+        f"{link} (8, 'c3', 3, 1, 1.5, '', '{{}}', '', NULL, NULL, '', '')",
+        f"{link} (8, 'c3', 4, 1, 1.5, '', '{{}}', '', NULL, NULL, '', '')",
+        f"""{link} (9, 'c4', 0, 1, NULL, 'vm', '{{"domain": "vm"}}', 'uuid', 2.5, 3.5, 'on', '')""",
+        "UPDATE power_links SET identity = 'serial', check_state = 'on' WHERE host = 'c1'",
+        "UPDATE action_log SET result = 'done'",
+    ):
+        database.write(lambda c, statement=statement: c.exec_driver_sql(statement))
+
+
 def test_power_controls_survive_the_second_migration_up_down_and_up(database: Database) -> None:
     fill_version_1(database)
     before = version_1(database)
@@ -172,20 +191,25 @@ def test_power_controls_survive_the_second_migration_up_down_and_up(database: Da
     assert rows(database, "SELECT result FROM action_log") == [(None,)]
 
 
-def test_going_down_leaves_no_link_by_which_half_a_host_would_be_called_off(database: Database) -> None:
+def test_going_down_removes_what_comes_back_without_the_options_by_which_it_is_read(database: Database) -> None:
+    fill_version_2(database)
+    for number in (1, 2):
+        schema.migrate(database, number)
+        controls, links, _ = version_1(database)
+        assert [title for _, title, *_ in controls] == ["bmc-é", "bmc-2"]
+        assert [host for _, host, *_ in links] == ["c1", "c2"]
+
+
+def test_going_up_a_control_has_the_outlets_of_its_protocol_and_a_board_none_until_they_are_said(
+    database: Database,
+) -> None:
     fill_version_1(database)
+    for number, protocol in enumerate(sorted(PROTOCOLS), start=10):
+        control = f"({number}, '{protocol}-1', '{protocol}', 'x.test', 1, '', '')"
+        database.write(lambda c, control=control: c.exec_driver_sql(f"INSERT INTO power_controls VALUES {control}"))
     schema.migrate(database, 2)
-    more = "outlets, options"
-    link = f"{LINKS}, machine, options, identity, check_state, check_message"
-    for statement in (
-        f"INSERT INTO power_controls ({CONTROLS}, {more}) VALUES (8, 'b', 'snmp', 'b.test', 161, '', 'x', 8, '{{}}')",
-        f"INSERT INTO power_links ({link}) VALUES (8, 'c3', 3, 1, NULL, '', '{{}}', '', '', '')",
-        f"INSERT INTO power_links ({link}) VALUES (8, 'c3', 4, 1, NULL, '', '{{}}', '', '', '')",
-    ):
-        database.write(lambda c, statement=statement: c.exec_driver_sql(statement))
-    schema.migrate(database, 1)
-    assert [host for _, host, *_ in version_1(database)[1]] == ["c1", "c2"]
-    assert len(version_1(database)[0]) == 3
+    for protocol, outlets in rows(database, "SELECT protocol, outlets FROM power_controls"):
+        assert outlets == (1 if PROTOCOLS[str(protocol)].type is ControlType.BMC else 0), protocol
 
 
 def test_a_migration_that_was_killed_after_its_swap_is_taken_up_again(database: Database) -> None:

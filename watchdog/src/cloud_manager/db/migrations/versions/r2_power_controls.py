@@ -17,6 +17,7 @@ TIME: sa.Double[float] = sa.Double()
 LONG = sa.Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
 CONTROL = "id, title, protocol, address, port, username, password"
 LINK = "control_id, host, outlet, is_default, verified_at"
+IPMI = "WHERE protocol = 'ipmi'"
 
 
 def column(name: str, kind: sa.types.TypeEngine[Any], nullable: bool = False) -> sa.Column[Any]:
@@ -61,9 +62,12 @@ def downgrade() -> None:
 
 
 def _new_tables() -> None:
+    """A BMC has one outlet, other devices have none until an operator says how many: version 1 doesn't know."""
     controls(column("outlets", sa.Integer()), column("options", LONG))
     op.execute(
-        f"INSERT INTO power_controls_new ({CONTROL}, outlets, options) SELECT {CONTROL}, 1, '{{}}' FROM power_controls"
+        f"INSERT INTO power_controls_new ({CONTROL}, outlets, options) "
+        f"SELECT {CONTROL}, CASE WHEN protocol IN ('ipmi', 'redfish', 'amt') THEN 1 ELSE 0 END, '{{}}' "
+        "FROM power_controls"
     )
     op.create_table(
         "power_links_new",
@@ -89,9 +93,13 @@ def _new_tables() -> None:
 
 
 def _old_tables() -> None:
-    """Without the links of controls other than IPMI: version 1 would call a host off when one of its supplies is."""
+    """IPMI alone: version 1 can't use other controls, and would call a host off when one of its supplies is.
+
+    Nor may they wait there: they would come back without their options, and a relay that lost `inverted` reads off
+    while it is on.
+    """
     controls()
-    op.execute(f"INSERT INTO power_controls_new ({CONTROL}) SELECT {CONTROL} FROM power_controls")
+    op.execute(f"INSERT INTO power_controls_new ({CONTROL}) SELECT {CONTROL} FROM power_controls {IPMI}")
     op.create_table(
         "power_links_new",
         sa.Column("control_id", sa.Integer(), primary_key=True, autoincrement=False, nullable=False),
@@ -105,7 +113,7 @@ def _old_tables() -> None:
     )
     op.execute(
         f"INSERT INTO power_links_new ({LINK}) SELECT {LINK} FROM power_links "
-        "WHERE control_id IN (SELECT id FROM power_controls WHERE protocol = 'ipmi')"
+        f"WHERE control_id IN (SELECT id FROM power_controls {IPMI})"
     )
 
 
