@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
 from cloud_manager.adapters.store import SqlJournal
 from cloud_manager.db import Database, schema
@@ -27,6 +28,24 @@ def database(url: Secret) -> Iterator[Database]:
     opened = Database(url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+    """Each call makes an empty database of one kind."""
+    opened: list[Database] = []
+
+    def make() -> Database:
+        if request.param == "sqlite":
+            url = Secret(f"sqlite:///{tmp_path}/store-{len(opened)}.db")
+        else:
+            url = request.getfixturevalue("mariadb").new_database()
+        opened.append(Database(url))
+        return opened[-1]
+
+    yield make
+    for database in opened:
+        database.close()
 
 
 def test_the_migrations_make_what_the_models_say(database: Database) -> None:
@@ -212,20 +231,62 @@ def test_going_up_a_control_has_the_outlets_of_its_protocol_and_a_board_none_unt
         assert outlets == (1 if PROTOCOLS[str(protocol)].type is ControlType.BMC else 0), protocol
 
 
-def test_a_migration_that_was_killed_after_its_swap_is_taken_up_again(database: Database) -> None:
-    fill_version_1(database)
-    before = version_1(database)
-    schema.migrate(database, 2)
-    database.write(lambda c: c.execute(text("ALTER TABLE action_log DROP COLUMN result")))
-    database.write(lambda c: c.execute(text("UPDATE alembic_version SET version_num = '1'")))
-    schema.migrate(database, 2)
-    assert version_1(database) == before
+class KilledError(Exception):
+    """The migration ended here."""
 
 
-def test_what_a_migration_that_was_killed_before_its_swap_left_is_no_hindrance(database: Database) -> None:
-    fill_version_1(database)
-    before = version_1(database)
-    for table in ("power_links_new", "power_controls_new"):
-        database.write(lambda c, table=table: c.execute(text(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY)")))
-    schema.migrate(database, 2)
-    assert version_1(database) == before
+@contextmanager
+def killed_after(database: Database, count: int) -> Iterator[list[str]]:
+    """The migration ends after so many statements that change something; gives those that were done."""
+    done: list[str] = []
+
+    def count_down(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if statement.split()[0] in {"CREATE", "INSERT", "ALTER", "RENAME", "DROP", "UPDATE", "DELETE"}:
+            done.append(statement)
+            if len(done) == count:
+                raise KilledError
+
+    event.listen(database.engine, "after_cursor_execute", count_down)
+    try:
+        yield done
+    except KilledError:
+        pass
+    finally:
+        event.remove(database.engine, "after_cursor_execute", count_down)
+
+
+def tables(database: Database) -> dict[str, set[str]]:
+    """The lines that make them, on SQLite also the indexes; MariaDB keeps the indexes of a table in any order."""
+    if database.embedded:
+        made = rows(database, "SELECT name, sql FROM sqlite_master")
+    else:
+        names = inspect(database.engine).get_table_names()
+        made = [rows(database, f"SHOW CREATE TABLE {name}")[0] for name in names]
+    return {str(name): {line.rstrip(",") for line in str(how).splitlines()} for name, how in made}
+
+
+def content(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    names = inspect(database.engine).get_table_names()
+    return {name: rows(database, f"SELECT * FROM {name} ORDER BY 1") for name in names}
+
+
+@pytest.mark.parametrize(("fill", "start", "end"), [(fill_version_1, 1, 2), (fill_version_2, 2, 1)])
+def test_a_migration_that_was_killed_after_any_of_its_statements_is_taken_up_again(
+    new_database: Callable[[], Database], fill: Callable[[Database], None], start: int, end: int
+) -> None:
+    undisturbed = new_database()
+    fill(undisturbed)
+    schema.migrate(undisturbed, end)
+    for count in range(1, 100):
+        database = new_database()
+        fill(database)
+        with killed_after(database, count) as done:
+            schema.migrate(database, end)
+        if len(done) < count:
+            break
+        assert schema.current(database) == start
+        assert schema.migrate(database, end) == end
+        assert tables(database) == tables(undisturbed), done
+        assert content(database) == content(undisturbed), done
+    assert {"CREATE", "DROP", "ALTER"} <= {statement.split()[0] for statement in done}
+    assert "alembic_version" in done[-1]

@@ -18,6 +18,8 @@ LONG = sa.Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
 CONTROL = "id, title, protocol, address, port, username, password"
 LINK = "control_id, host, outlet, is_default, verified_at"
 IPMI = "WHERE protocol = 'ipmi'"
+INDEX = "ix_power_links_host"
+LEFTOVERS = ("power_links_new", "power_controls_new", "power_links_old", "power_controls_old")
 
 
 def column(name: str, kind: sa.types.TypeEngine[Any], nullable: bool = False) -> sa.Column[Any]:
@@ -50,15 +52,27 @@ def owned_by_control() -> sa.ForeignKeyConstraint:
 
 
 def upgrade() -> None:
-    rebuild(_new_tables)
-    with op.batch_alter_table("action_log") as table:
-        table.add_column(column("result", WORD, nullable=True))
+    """Does only what isn't done yet: MariaDB commits each statement, so an interrupted migration is half there."""
+    if not has("power_controls", "outlets"):
+        rebuild(_new_tables)
+    tidy()
+    if not has("action_log", "result"):
+        with op.batch_alter_table("action_log") as table:
+            table.add_column(column("result", WORD, nullable=True))
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("action_log") as table:
-        table.drop_column("result")
-    rebuild(_old_tables)
+    """Does only what isn't undone yet, like upgrade."""
+    if has("power_controls", "outlets"):
+        rebuild(_old_tables)
+    tidy()
+    if has("action_log", "result"):
+        with op.batch_alter_table("action_log") as table:
+            table.drop_column("result")
+
+
+def has(table: str, name: str) -> bool:
+    return any(found["name"] == name for found in sa.inspect(op.get_bind()).get_columns(table))
 
 
 def _new_tables() -> None:
@@ -119,8 +133,7 @@ def _old_tables() -> None:
 
 def rebuild(make: Callable[[], None]) -> None:
     """Both tables anew, with their rows; at any moment one of each is whole, wherever the work is interrupted."""
-    for table in ("power_links_new", "power_controls_new", "power_links_old", "power_controls_old"):
-        op.execute(f"DROP TABLE IF EXISTS {table}")
+    drop_leftovers()
     make()
     swaps = [
         f"{name}{before} {{}} {name}{after}"
@@ -132,6 +145,17 @@ def rebuild(make: Callable[[], None]) -> None:
             op.execute(f"ALTER TABLE {swap.format('RENAME TO')}")
     else:
         op.execute("RENAME TABLE " + ", ".join(swap.format("TO") for swap in swaps))
-    op.drop_table("power_links_old")
-    op.drop_table("power_controls_old")
-    op.create_index("ix_power_links_host", "power_links", ["host"])
+
+
+def tidy() -> None:
+    """What comes after the tables have been swapped."""
+    drop_leftovers()
+    if not any(index["name"] == INDEX for index in sa.inspect(op.get_bind()).get_indexes("power_links")):
+        op.create_index(INDEX, "power_links", ["host"])
+
+
+def drop_leftovers() -> None:
+    found = sa.inspect(op.get_bind()).get_table_names()
+    for table in LEFTOVERS:
+        if table in found:
+            op.drop_table(table)
