@@ -63,11 +63,6 @@ def test_every_migration_can_be_gone_up_and_down_one_by_one(database: Database) 
     assert inspect(database.engine).get_table_names() == ["alembic_version"]
 
 
-def test_migrating_to_where_the_database_is_changes_nothing(database: Database) -> None:
-    for _ in range(2):
-        assert schema.migrate(database) == schema.newest()
-
-
 def test_the_migrations_are_numbered_from_one_without_a_gap_and_each_says_what_it_does() -> None:
     known = schema.known()
     assert list(known) == list(range(1, len(known) + 1))
@@ -270,6 +265,18 @@ def content(database: Database) -> dict[str, list[tuple[object, ...]]]:
     return {name: rows(database, f"SELECT * FROM {name} ORDER BY 1") for name in names}
 
 
+@pytest.mark.parametrize(("fill", "number"), [(fill_version_1, 1), (fill_version_2, 2)])
+def test_migrating_to_where_the_database_is_changes_nothing(
+    database: Database, fill: Callable[[Database], None], number: int
+) -> None:
+    fill(database)
+    before = tables(database), content(database)
+    with killed_after(database, 1) as done:
+        assert schema.migrate(database, number) == number
+    assert done == []
+    assert (tables(database), content(database)) == before
+
+
 @pytest.mark.parametrize(("fill", "start", "end"), [(fill_version_1, 1, 2), (fill_version_2, 2, 1)])
 def test_a_migration_that_was_killed_after_any_of_its_statements_is_taken_up_again(
     new_database: Callable[[], Database], fill: Callable[[Database], None], start: int, end: int
@@ -289,4 +296,30 @@ def test_a_migration_that_was_killed_after_any_of_its_statements_is_taken_up_aga
         assert tables(database) == tables(undisturbed), done
         assert content(database) == content(undisturbed), done
     assert {"CREATE", "DROP", "ALTER"} <= {statement.split()[0] for statement in done}
+    assert "alembic_version" in done[-1]
+
+
+@pytest.mark.parametrize(("fill", "start", "end"), [(fill_version_1, 1, 2), (fill_version_2, 2, 1)])
+def test_a_migration_that_was_killed_after_any_of_its_statements_can_be_turned_back(
+    new_database: Callable[[], Database], fill: Callable[[Database], None], start: int, end: int
+) -> None:
+    undisturbed = new_database()
+    fill(undisturbed)
+    never_left = tables(undisturbed)
+    schema.migrate(undisturbed, end)
+    schema.migrate(undisturbed, start)
+    there_and_back = tables(undisturbed)
+    for count in range(1, 100):
+        database = new_database()
+        fill(database)
+        with killed_after(database, count) as done:
+            schema.migrate(database, end)
+        if len(done) < count:
+            break
+        assert schema.migrate(database, start) == start
+        assert tables(database) in (never_left, there_and_back), done
+        controls, links, actions = version_1(database)
+        assert [title for _, title, *_ in controls][:2] == ["bmc-é", "bmc-2"]
+        assert [host for _, host, *_ in links][:2] == ["c1", "c2"]
+        assert len(actions) == 1
     assert "alembic_version" in done[-1]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
@@ -19,6 +20,8 @@ from cloud_manager.errors import BadInput, StoreOutdated, StoreUnavailable
 FOLDER = Path(__file__).with_name("migrations")
 MIGRATE = "run `aos-cloud-manager db migrate`"
 LOCK = "aos-cloud-manager migration"
+# From this number on, a migration's upgrade and downgrade do only what isn't done yet.
+REPEATABLE = 2
 
 
 def newest() -> int:
@@ -88,6 +91,18 @@ def _move(connection: Connection, target: int) -> None:
         if found not in known():
             raise StoreOutdated(f"migration {found} is unknown to this version: go back with the version that made it")
         command.downgrade(config, str(target) if target else "base")
+    else:
+        _settle(connection, target)
+
+
+def _settle(connection: Connection, number: int) -> None:
+    """Turn back a migration that was interrupted on MariaDB, where the number changes last. Else without effect."""
+    scripts = ScriptDirectory(str(FOLDER))
+    with Operations.context(MigrationContext.configure(connection)):
+        if number + 1 in range(REPEATABLE, newest() + 1):
+            scripts.get_revision(str(number + 1)).module.downgrade()
+        if number >= REPEATABLE:
+            scripts.get_revision(str(number)).module.upgrade()
 
 
 @contextmanager
