@@ -30,6 +30,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver imp
 
 # The child's own alarm, for the case that its parent is killed first.
 ORPHAN_GRACE_SECONDS = 2.0
+IDENTITY_LENGTH = 255
 
 
 class Exchange:
@@ -184,10 +185,19 @@ class Device:
             raise
 
 
+def identity_key(identity: str) -> str:
+    """Return what is equal for identities of one device. The watchdog records and compares by the same rule.
+
+    Characters that cannot be printed count as spaces, several spaces as one, and only the first 255 characters count.
+    """
+    printable = "".join(character if character.isprintable() else " " for character in identity)
+    return " ".join(printable.split())[:IDENTITY_LENGTH].rstrip().casefold()
+
+
 def _check_identity(control: Control, told: str) -> None:
-    """Raise a foreign ControlError unless the device is the one that was recorded; case and outer space don't count."""
+    """Raise a foreign ControlError unless the device is the one that was recorded; case and spacing don't count."""
     recorded = control.identity
-    if recorded.strip().casefold() == told.strip().casefold():
+    if identity_key(recorded) == identity_key(told):
         return
     raise ControlError(
         f"is another device than the one recorded: it tells identity {told}, recorded is {recorded}; nothing was sent"

@@ -140,12 +140,10 @@ class FakePowerControls:
     def verified(self, host: str, title: str, at: float, outlet: int | None = None) -> None:
         for link in self._linked(host, title, outlet):
             self._put(replace(link, verified_at=at))
-        self._note("power_control.verify", title, f"host {host}")
 
     def initialised(self, host: str, title: str, at: float, identity: str, outlet: int | None = None) -> None:
         for link in self._linked(host, title, outlet):
             self._put(replace(link, verified_at=at, initialised_at=at, identity=identity or link.identity))
-        self._note("power_control.initialise", title, f"host {host}")
 
     def checked(self, host: str, title: str, check: Check, outlet: int | None = None) -> None:
         for link in self._linked(host, title, outlet):

@@ -88,7 +88,7 @@ def two(app: Program, run: Run, monkeypatch: pytest.MonkeyPatch) -> Program:
         run("add", "--title", title, "--protocol", "ipmi", "--address", address, "--username", "admin")
         run("link", f"compute-0{number}", title)
     app.verifier.answers = {
-        "bmc-1": PowerReading("bmc-1", Power.ON),
-        "bmc-2": PowerReading("bmc-2", Power.OFF, message="reads off"),
+        "bmc-1": PowerReading("bmc-1", Power.ON, identity=""),
+        "bmc-2": PowerReading("bmc-2", Power.OFF, message="reads off", identity=""),
     }
     return app

@@ -14,13 +14,12 @@ from typing import Any
 
 from cloud_manager.domain.actions import Action, CheckPower, SwitchPower
 from cloud_manager.domain.facts import Fence, JobFact, JobStatus, Power, PowerReading
-from cloud_manager.domain.power import PowerLink
+from cloud_manager.domain.power import PowerLink, kept_identity
 from cloud_manager.ports import Checked, Move
 
 COLLECTION = "aos.cloud_manager."
 # A hold has a sentence for each of a host's power controls.
 MESSAGE_LENGTH = 3000
-IDENTITY_LENGTH = 255
 OUTCOMES = ("moving", "evacuated", "left", "failed")
 
 
@@ -186,8 +185,12 @@ def _reading(power: Mapping[str, Any]) -> PowerReading:
         control=str(power.get("control") or ""),
         state=_power(power.get("state")),
         message=_line(power.get("message")),
-        identity=_line(power.get("identity"))[:IDENTITY_LENGTH],
+        identity=_identity(power.get("identity")),
     )
+
+
+def _identity(value: Any) -> str | None:
+    return kept_identity(value) if isinstance(value, str) else None
 
 
 def _power(value: Any) -> Power:

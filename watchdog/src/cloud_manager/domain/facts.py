@@ -92,14 +92,14 @@ class PowerReading:
     """What the default power control of a host said, and to what question.
 
     result is None for a plain reading. message says why, for STILL_ON and UNKNOWN. identity: serial number or UUID of
-    the machine as its control tells it, "" where it tells none.
+    the machine as its control tells it, "" where it tells none, None where it was not asked or could not be read.
     """
 
     control: str
     state: Power
     result: Fence | None = None
     message: str = ""
-    identity: str = ""
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

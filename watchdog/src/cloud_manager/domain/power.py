@@ -10,6 +10,7 @@ from enum import StrEnum
 from cloud_manager.domain.facts import Power
 
 Option = str | int | float | bool
+IDENTITY_LENGTH = 255
 
 
 class ControlType(StrEnum):
@@ -30,8 +31,9 @@ class Need(StrEnum):
 class Protocol:
     """What all controls of a protocol have in common; the control's type follows from it.
 
-    port: where such devices listen. selector: the option of a link that says which of the machines behind the control
-    the host is; a control of type BMC has but one unless it is given.
+    port: where such devices listen. tells_identity: they can be asked who they are. selector: the option of a link
+    that says which of the machines behind the control the host is; a control of type BMC has but one unless it is
+    given.
     """
 
     type: ControlType
@@ -39,15 +41,16 @@ class Protocol:
     username: Need = Need.REQUIRED
     password: Need = Need.REQUIRED
     selector: str = ""
+    tells_identity: bool = False
 
 
 PROTOCOLS: Mapping[str, Protocol] = {
-    "ipmi": Protocol(ControlType.BMC, 623),
-    "redfish": Protocol(ControlType.BMC, 443, selector="system"),
-    "amt": Protocol(ControlType.BMC, 16992),
+    "ipmi": Protocol(ControlType.BMC, 623, tells_identity=True),
+    "redfish": Protocol(ControlType.BMC, 443, selector="system", tells_identity=True),
+    "amt": Protocol(ControlType.BMC, 16992, tells_identity=True),
     "snmp": Protocol(ControlType.RELAY, 161, username=Need.OPTIONAL),
     "modbus": Protocol(ControlType.RELAY, 502, username=Need.NONE, password=Need.NONE),
-    "ssh": Protocol(ControlType.VIRTUAL, 22, password=Need.OPTIONAL, selector="domain"),
+    "ssh": Protocol(ControlType.VIRTUAL, 22, password=Need.OPTIONAL, selector="domain", tells_identity=True),
 }
 
 
@@ -147,3 +150,14 @@ class PowerLink:
     @property
     def failing(self) -> bool:
         return self.check is not None and self.check.state is Power.UNKNOWN
+
+
+def kept_identity(told: str) -> str:
+    """What is recorded of an identity that a device tells: one line of printable characters."""
+    printable = "".join(character if character.isprintable() else " " for character in told)
+    return " ".join(printable.split())[:IDENTITY_LENGTH].rstrip()
+
+
+def identity_key(identity: str) -> str:
+    """Equal for what tells the same device. The collection's power_process compares by the same rule."""
+    return kept_identity(identity).casefold()

@@ -17,49 +17,26 @@ NOT_PROVEN = {"verified_at": None, "initialised_at": None}
 
 
 class Findings(PowerPart):
-    """outlet None: all links of the host to the control."""
+    """outlet None: all links of the host to the control. What a run of readings found is logged by its caller."""
 
     def verified(self, host: str, title: str, at: float, outlet: int | None = None) -> None:
-        self._database.write(
-            lambda c: self._found(c, host, title, outlet, {"verified_at": at}, said=("verify", f"host {host}", at))
-        )
+        self._database.write(lambda connection: _found(connection, host, title, outlet, {"verified_at": at}))
 
     def initialised(self, host: str, title: str, at: float, identity: str, outlet: int | None = None) -> None:
-        """An identity that is "" leaves the recorded one."""
+        """The identity takes the place of the recorded one; "" leaves that."""
         values: dict[str, Any] = {"verified_at": at, "initialised_at": at}
         values |= {"identity": fitting(identity, NAME_LENGTH)} if identity else {}
-        details = f"host {host}" + (f", outlet {outlet}" if outlet else "") + (f", {identity}" if identity else "")
-        self._database.write(lambda c: self._found(c, host, title, outlet, values, said=("initialise", details, at)))
+        self._database.write(lambda connection: _found(connection, host, title, outlet, values))
 
     def checked(self, host: str, title: str, check: Check, outlet: int | None = None) -> None:
-        """The last reading, by whomever; not logged."""
+        """The last reading, by whomever."""
         state, message = check.state.value, fitting(check.message)
         values = {"check_at": check.at, "check_state": state, "check_message": message}
-        self._database.write(lambda c: self._found(c, host, title, outlet, values))
+        self._database.write(lambda connection: _found(connection, host, title, outlet, values))
 
     def forget_identity(self, title: str) -> int:
         """Of every link of the control, because the machine behind it was replaced; returns of how many."""
         return self._database.write(lambda connection: self._forget_identity(connection, title))
-
-    def _found(
-        self,
-        connection: Connection,
-        host: str,
-        title: str,
-        outlet: int | None,
-        values: dict[str, Any],
-        said: tuple[str, str, float] | None = None,
-    ) -> None:
-        control, table = known(connection, title), models.PowerLink
-        mine = [table.control_id == control.id, table.host == host]
-        mine += [] if outlet is None else [table.outlet == outlet]
-        ids = connection.scalars(select(table.id).where(*mine)).all()
-        if not ids:
-            raise BadInput(f"host {host} is not linked to power control {title}")
-        connection.execute(update(table).where(table.id.in_(ids)).values(**values))
-        if said is not None:
-            action, details, at = said
-            self._log(connection, action, title, details, at)
 
     def _forget_identity(self, connection: Connection, title: str) -> int:
         control, table = known(connection, title), models.PowerLink
@@ -67,6 +44,16 @@ class Findings(PowerPart):
         count = connection.execute(update(table).where(*recorded).values(identity="", **NOT_PROVEN)).rowcount
         self._log(connection, "forget_identity", title, f"{count} links")
         return int(count)
+
+
+def _found(connection: Connection, host: str, title: str, outlet: int | None, values: dict[str, Any]) -> None:
+    control, table = known(connection, title), models.PowerLink
+    mine = [table.control_id == control.id, table.host == host]
+    mine += [] if outlet is None else [table.outlet == outlet]
+    ids = connection.scalars(select(table.id).where(*mine)).all()
+    if not ids:
+        raise BadInput(f"host {host} is not linked to power control {title}")
+    connection.execute(update(table).where(table.id.in_(ids)).values(**values))
 
 
 def forget_proofs(connection: Connection, which: ColumnElement[bool]) -> None:

@@ -61,9 +61,8 @@ class PowerPart(Part):
         self._who = login_user() if who is None else who
         self._now = now
 
-    def _log(self, connection: Connection, action: str, subject: str, details: str, at: float | None = None) -> None:
-        moment = self._now() if at is None else at
-        log_action(connection, moment, self._who, f"power_control.{action}", subject, details)
+    def _log(self, connection: Connection, action: str, subject: str, details: str) -> None:
+        log_action(connection, self._now(), self._who, f"power_control.{action}", subject, details)
 
     def _encrypted(self, password: Secret) -> str:
         """A control without a password needs no key."""

@@ -155,7 +155,8 @@ def _reading(text: str | None) -> PowerReading | None:
         return None
     found = json.loads(text)
     result = None if found["result"] is None else Fence(found["result"])
-    identity = str(found.get("identity", ""))  # versions before the second migration wrote none
+    told = found.get("identity")  # versions before the second migration wrote none
+    identity = None if told is None else str(told)
     return PowerReading(str(found["control"]), Power(found["state"]), result, str(found["message"]), identity)
 
 
