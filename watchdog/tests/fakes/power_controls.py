@@ -15,6 +15,9 @@ from cloud_manager.domain.power_rules import (
     check_outlet,
     machine,
     require_free,
+    require_own_device,
+    same_address,
+    settled,
 )
 from cloud_manager.errors import BadInput
 from cloud_manager.ports import LoggedAction
@@ -32,6 +35,7 @@ class FakePowerControls:
         self._last_id = 0
 
     def add(self, control: PowerControl) -> None:
+        control = settled(control)
         check(control)
         self._require_own_place(control, but="")
         self._last_id += 1
@@ -49,6 +53,8 @@ class FakePowerControls:
         for link in links:
             if (link.outlet or 0) > after.outlets and after.outlets:
                 raise BadInput(f"power control {title}: outlet {link.outlet} switches host {link.host}")
+        for link in links if (after.address, after.port) != (before.address, before.port) else ():
+            require_own_device(after, link.host, _taken(link)[1:], self._others(title))
         del self._controls[title]
         self._controls[after.title] = after
         proven = change.password is None and replace(after, title=title, outlets=before.outlets) == before
@@ -98,6 +104,7 @@ class FakePowerControls:
         chosen = dict(mine.options if options is None and mine else options or {})
         wanted = (number, machine(control, chosen))
         require_free(control, host, [_taken(link) for link in self._links.values() if link.control == control], wanted)
+        require_own_device(control, host, wanted, self._others(title))
         links = self.of(host)
         first = default or not links or any(link.control.title == title and link.default for link in links)
         if mine is not None and (mine.default, dict(mine.options)) == (first, chosen):
@@ -167,6 +174,10 @@ class FakePowerControls:
     def actions(self, last: int) -> tuple[LoggedAction, ...]:
         return tuple(self._log[-last:])
 
+    def _others(self, title: str) -> list[tuple[str, PowerControl, tuple[int, str]]]:
+        links = [link for link in self._links.values() if link.control.title != title]
+        return [(link.host, link.control, _taken(link)[1:]) for link in links]
+
     def _note(self, action: str, subject: str, details: str) -> None:
         self._log.append(LoggedAction(0.0, "operator", action, subject, None, details))
 
@@ -203,7 +214,7 @@ class FakePowerControls:
                 continue
             if other.title == control.title:
                 raise BadInput(f"power control {control.title} exists already: give another title")
-            if (other.protocol, other.address, other.port) == (control.protocol, control.address, control.port):
+            if same_address(other, control) and (other.protocol, other.port) == (control.protocol, control.port):
                 raise BadInput(f"power control {other.title} is at {control.address} port {control.port} already")
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from ipaddress import ip_address
 
 from cloud_manager.domain.power import PROTOCOLS, ControlChange, ControlType, Need, Option, PowerControl
 from cloud_manager.errors import BadInput
@@ -13,6 +14,8 @@ from cloud_manager.errors import BadInput
 LONGEST = 255
 MOST_OPTIONS = 50
 NO_OUTLET = 0
+# Outlet and machine, by which a control tells its hosts apart; 0 and "" where there is but one.
+Place = tuple[int, str]
 OPTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 # A name that ends in one of these words would carry a secret; options are stored in clear, and shown.
 SECRET_WORDS = ("community", "kg", "passphrase", "passwd", "password", "pwd", "secret", "token")
@@ -37,6 +40,23 @@ def check(control: PowerControl) -> None:
         raise BadInput(f"{subject}: option {facts.selector} names one machine: give it to `power-control link`")
 
 
+def settled(control: PowerControl) -> PowerControl:
+    """The control with its address as stored, so that two that are one are written alike."""
+    return replace(control, address=_settled(control.address))
+
+
+def _settled(address: str) -> str:
+    name = address.strip().lower()
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        return name
+
+
+def same_address(one: PowerControl, other: PowerControl) -> bool:
+    return _settled(one.address) == _settled(other.address)
+
+
 def changed(control: PowerControl, change: ControlChange) -> PowerControl:
     """The control after the change."""
     plain = {
@@ -49,7 +69,7 @@ def changed(control: PowerControl, change: ControlChange) -> PowerControl:
     ):
         raise BadInput(f"power control {control.title} has no option {', '.join(missing)}")
     options = {name: value for name, value in {**control.options, **change.options}.items() if value is not None}
-    return replace(control, **plain, options=options)
+    return settled(replace(control, **plain, options=options))
 
 
 def check_outlet(control: PowerControl, outlet: int | None) -> int:
@@ -100,9 +120,7 @@ def check_options(subject: str, options: Mapping[str, Option]) -> None:
             raise BadInput(f"{subject}: option {name}: a value has 1 to {LONGEST} printable characters")
 
 
-def require_free(
-    control: PowerControl, host: str, taken: Iterable[tuple[str, int, str]], wanted: tuple[int, str]
-) -> None:
+def require_free(control: PowerControl, host: str, taken: Iterable[tuple[str, int, str]], wanted: Place) -> None:
     """taken: (host, outlet, machine) of every link of the control. wanted: (outlet, machine) for `host`."""
     outlet, name = wanted
     for other, other_outlet, other_name in taken:
@@ -117,6 +135,33 @@ def require_free(
             raise BadInput(
                 f"power control {control.title}{place} switches host {other} already: it can't switch host {host} too"
             )
+
+
+def require_own_device(
+    control: PowerControl, host: str, wanted: Place, others: Iterable[tuple[str, PowerControl, Place]]
+) -> None:
+    """Refuse what is one device under two titles. others: host, control and place of every link of other controls."""
+    for other_host, other, place in others:
+        if other_host != host and _is_one(control, wanted, other, place):
+            raise BadInput(
+                f"power control {control.title} is at {control.address} as power control {other.title} is, which "
+                f"switches host {other_host}: it can't switch host {host} too; correct the address, or the link"
+            )
+
+
+def _is_one(one: PowerControl, place: Place, other: PowerControl, other_place: Place) -> bool:
+    """A BMC answers at one address by several protocols and ports.
+
+    Not where both are at ports that some gateway forwards, as a virtual BMC for each of several machines is.
+    """
+    if one.type is not other.type or not same_address(one, other):
+        return False
+    if one.port != other.port and all(control.port != PROTOCOLS[control.protocol].port for control in (one, other)):
+        return False
+    (outlet, name), (other_outlet, other_name) = place, other_place
+    if one.type is ControlType.RELAY:
+        return one.protocol != other.protocol and outlet == other_outlet
+    return name == other_name or not name or not other_name
 
 
 def _check_length(subject: str, name: str, value: str) -> None:

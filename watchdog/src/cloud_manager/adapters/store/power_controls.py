@@ -20,11 +20,12 @@ from cloud_manager.adapters.store.power_rows import (
     known,
     link_of,
     options_text,
+    others_at,
     seen,
 )
 from cloud_manager.db import models
 from cloud_manager.domain.power import ControlChange, PowerControl, PowerLink, Secret
-from cloud_manager.domain.power_rules import changed, check
+from cloud_manager.domain.power_rules import changed, check, require_own_device, same_address, settled
 from cloud_manager.errors import BadInput
 
 Listed = tuple[tuple[PowerControl, tuple[PowerLink, ...]], ...]
@@ -32,6 +33,7 @@ Listed = tuple[tuple[PowerControl, tuple[PowerLink, ...]], ...]
 
 class Controls(PowerPart):
     def add(self, control: PowerControl) -> None:
+        control = settled(control)
         check(control)
         encrypted = self._encrypted(control.password)
         self._database.write(lambda connection: self._add(connection, control, encrypted))
@@ -68,6 +70,8 @@ class Controls(PowerPart):
         check(after)
         _require_own_place(connection, after)
         _require_outlets(connection, after)
+        if (after.address, after.port) != (before.address, before.port):
+            _require_own_devices(connection, after)
         secret = {} if encrypted is None else {"password": encrypted}
         table = models.PowerControl
         connection.execute(update(table).where(table.id == row.id).values(**_values(after), **secret))
@@ -109,12 +113,13 @@ def _require_own_place(connection: Connection, control: PowerControl) -> None:
     others = table.id != control.id
     if connection.scalar(select(table.id).where(table.title == control.title, others)) is not None:
         raise BadInput(f"power control {control.title} exists already: give another title")
-    same = (table.protocol == control.protocol, table.address == control.address, table.port == control.port)
-    if (other := connection.scalar(select(table.title).where(*same, others))) is not None:
-        raise BadInput(
-            f"power control {other} is at {control.address} port {control.port} already: "
-            "a second one there would switch the wrong host; check the address"
-        )
+    same = (table.protocol == control.protocol, table.port == control.port)
+    for other in connection.execute(select(table.title, table.address).where(*same, others).order_by(table.title)):
+        if same_address(replace(control, address=other.address), control):
+            raise BadInput(
+                f"power control {other.title} is at {control.address} port {control.port} already: "
+                "a second one there would switch the wrong host; check the address"
+            )
 
 
 def _require_outlets(connection: Connection, control: PowerControl) -> None:
@@ -125,6 +130,13 @@ def _require_outlets(connection: Connection, control: PowerControl) -> None:
             f"power control {control.title}: outlet {row.outlet} switches host {row.host}: "
             f"unlink it before there are but {control.outlets} outlets"
         )
+
+
+def _require_own_devices(connection: Connection, control: PowerControl) -> None:
+    others, link = others_at(connection, control), models.PowerLink
+    mine = select(link.host, link.outlet, link.machine).where(link.control_id == control.id)
+    for row in connection.execute(mine.order_by(link.host)).all():
+        require_own_device(control, row.host, (row.outlet, row.machine), others)
 
 
 def _list(connection: Connection) -> Listed:

@@ -17,10 +17,18 @@ from cloud_manager.adapters.store.power_rows import (
     known,
     link_of,
     options_text,
+    others_at,
 )
 from cloud_manager.db import models
 from cloud_manager.domain.power import Option, PowerLink, Secret
-from cloud_manager.domain.power_rules import check_host, check_options, check_outlet, machine, require_free
+from cloud_manager.domain.power_rules import (
+    check_host,
+    check_options,
+    check_outlet,
+    machine,
+    require_free,
+    require_own_device,
+)
 from cloud_manager.errors import BadInput
 
 Rows = Sequence[Row[Any]]
@@ -79,6 +87,7 @@ class Links(PowerPart):
         else:
             place, text = machine(control, options or {}), options_text(options or {})
         require_free(control, host, ((link.host, link.outlet, link.machine) for link in on_control), (number, place))
+        require_own_device(control, host, (number, place), others_at(connection, control))
         first = default or not links or any(link.control_id == control.id and link.is_default for link in links)
         if mine is not None and (mine.is_default, mine.options) == (first, text):
             raise BadInput(f"host {host} is linked to power control {title} already")

@@ -17,6 +17,7 @@ from cloud_manager.adapters.store.part import Part
 from cloud_manager.db import Database, PasswordBox, models
 from cloud_manager.domain.facts import Power
 from cloud_manager.domain.power import Check, Option, PowerControl, PowerLink, Secret
+from cloud_manager.domain.power_rules import Place, same_address
 from cloud_manager.errors import BadInput, StoreUnavailable
 
 _TABLE = models.PowerControl
@@ -117,6 +118,20 @@ def link_of(row: Row[Any], control: PowerControl) -> PowerLink:
         initialised_at=row.initialised_at,
         check=None if row.check_at is None else Check(row.check_at, _power(row.check_state), row.check_message),
     )
+
+
+def others_at(connection: Connection, control: PowerControl) -> list[tuple[str, PowerControl, Place]]:
+    """Host, control without credentials and place of every link of other controls at this one's address."""
+    rows = connection.execute(LINKS.where(models.PowerLink.control_id != control.id)).all()
+    found = [
+        (
+            row.host,
+            PowerControl(row.title, row.protocol, row.address, row.port, "", Secret("")),
+            (row.outlet, row.machine),
+        )
+        for row in rows
+    ]
+    return [item for item in found if same_address(item[1], control)]
 
 
 def options_text(options: Mapping[str, Option]) -> str:
