@@ -17,7 +17,7 @@ from cloud_manager.errors import BadInput, CloudManagerError, JobNotStarted, Sto
 from cloud_manager.ports import Checked, Switched, never
 from cloud_manager.service.executor import Executor
 from cloud_manager.service.health import ASKING_SECONDS, HealthCheck, HealthTools
-from watchdog.tests.service.house import House
+from watchdog.tests.service.house import TTL, House
 from watchdog.tests.service.test_watchdog import Run
 
 HOUR = 3600.0
@@ -36,10 +36,18 @@ class Verifier:
         self.given: list[Mapping[str, Sequence[PowerLink]]] = []
         self.broken: CloudManagerError | str = ""
         self.held = False
-        self.begun = threading.Event()
+        self.begun, self.ended = threading.Event(), threading.Event()
 
     def check_power(
         self, hosts: Mapping[str, Sequence[PowerLink]], told: Checked, cancelled: Callable[[], bool] = never
+    ) -> str:
+        try:
+            return self._check_power(hosts, told, cancelled)
+        finally:
+            self.ended.set()
+
+    def _check_power(
+        self, hosts: Mapping[str, Sequence[PowerLink]], told: Checked, cancelled: Callable[[], bool]
     ) -> str:
         self.given.append(hosts)
         if isinstance(self.broken, CloudManagerError):
@@ -372,6 +380,26 @@ def test_the_watchdog_checks_after_its_cycles_and_only_while_it_is_the_active_on
     other.house.clock.advance(ASKING_SECONDS)
     standby.watchdog.watch()
     assert other.verifier.asked == []
+
+
+def test_who_loses_the_lease_ends_what_he_is_reading(ward: Ward) -> None:
+    ward.verifier.held = True
+    ended = []
+
+    def noted(_decision: object) -> None:
+        if not ward.verifier.begun.wait(0.05):
+            return
+        ward.house.clock.advance(TTL)
+        assert ward.house.journal.acquire_lease("another", HOUR, lambda _: False)
+        ended.append(ward.verifier.ended.wait(5))
+        ward.verifier.held = False
+        run.watchdog.stop()
+
+    run = Run(ward.house, looks=0, health=ward.tools(), noted=noted)
+    ward.house.clock.advance(ASKING_SECONDS)
+    run.watchdog.watch()
+    assert ended == [True]
+    assert ward.verifier.asked == ["c1"]
 
 
 def test_checks_change_no_decision(ward: Ward) -> None:

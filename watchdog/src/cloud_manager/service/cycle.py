@@ -11,7 +11,7 @@ from cloud_manager.domain.facts import Facts
 from cloud_manager.domain.policy import Policy
 from cloud_manager.domain.records import Decision, State
 from cloud_manager.errors import NotLeader
-from cloud_manager.ports import Journal
+from cloud_manager.ports import Journal, Lease
 from cloud_manager.service.executor import Executor
 from cloud_manager.service.leadership import Leadership
 from cloud_manager.service.moves import MoveTracker
@@ -36,6 +36,13 @@ class Cycle:
         self._leadership = leadership
         self._executor = executor
         self._acting = True
+        self._lease: Lease | None = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether the lease of the last cycle is still ours."""
+        lease = self._lease
+        return lease is not None and self._leadership.holds(lease)
 
     def use(self, eyes: Eyes) -> None:
         self._eyes = eyes
@@ -43,7 +50,7 @@ class Cycle:
     def run_once(self) -> Decision | None:
         """None: another watchdog acts. Raises StoreUnavailable; then nothing was started."""
         eyes = self._eyes
-        lease = self._leadership.take()
+        self._lease = lease = self._leadership.take()
         if lease is None:
             self._stand_by("another watchdog holds the lease")
             return None

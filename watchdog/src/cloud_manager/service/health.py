@@ -36,7 +36,8 @@ class HealthTools:
 
 
 class HealthCheck:
-    """One playbook at a time, in a thread of its own. leisure: False while there is something better to do."""
+    """One playbook at a time, in a thread of its own. leisure: False while there is something better to do, or
+    for another watchdog to do."""
 
     def __init__(self, tools: HealthTools, leisure: Callable[[], bool]) -> None:
         self._tools = tools

@@ -52,7 +52,7 @@ class Watchdog:
             parts.eyes.journal, identity, clock, parts.lease_ttl, parts.patience, self.executor.cancel
         )
         self._cycle = Cycle(parts.eyes, self._leadership, self.executor)
-        self._health = HealthCheck(parts.health, lambda: self.executor.has_leisure) if parts.health else None
+        self._health = HealthCheck(parts.health, self._has_leisure) if parts.health else None
         self._scheduler = Scheduler(self._tick, parts.loop_time, self._reloaded)
 
     def watch(self) -> None:
@@ -106,6 +106,10 @@ class Watchdog:
         decision = self.look()
         if self._health and decision is not None:
             self._health.begin()
+
+    def _has_leisure(self) -> bool:
+        """Whoever lost the lease ends what he reads: the other watchdog checks from now on."""
+        return self._cycle.acts and self.executor.has_leisure
 
     def _reloaded(self) -> float:
         """All of the new configuration, or all of the old one."""
