@@ -56,7 +56,8 @@ def test_every_change_is_logged_with_who_when_and_what(database: Database, tmp_p
     controls = SqlPowerControls(database, box, who="anna", now=lambda: 7.5)
     controls.add(BMC)
     controls.link("compute-01", "bmc-1", None, default=True)
-    controls.verified("compute-01", "bmc-1", 9.5)
+    controls.verified("compute-01", "bmc-1", 9.5)  # by a run that is logged as a whole
+    controls.begin("power_control.verify", "all", "by hand")
     with pytest.raises(BadInput):
         controls.add(BMC)
     columns = "SELECT at, who, action, subject, details FROM action_log ORDER BY id"
@@ -64,5 +65,5 @@ def test_every_change_is_logged_with_who_when_and_what(database: Database, tmp_p
     assert [tuple(row) for row in rows] == [
         (7.5, "anna", "power_control.add", "bmc-1", "at 192.0.2.11"),
         (7.5, "anna", "power_control.link", "bmc-1", "host compute-01, default"),
-        (9.5, "anna", "power_control.verify", "bmc-1", "host compute-01"),
+        (7.5, "anna", "power_control.verify", "all", "by hand"),
     ]

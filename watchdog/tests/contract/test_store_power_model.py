@@ -90,6 +90,7 @@ def test_all_outlets_of_a_control_are_the_default_of_a_host_together(full: Power
         ("c9", "relay", 1, {"read_community": "x"}, "read_community looks like a secret"),
         ("c9", "relay", 1, {"kg": "x"}, "option kg"),
         ("c9", "relay", 1, {"Unit": "x"}, "option 'Unit'"),
+        ("c9", "relay", 1, {"unit": 2}, "protocol modbus has no option unit: it has unit_id, inverted"),
         ("c9", "relay", 1, {"unit_id": ""}, "option unit_id"),
         ("c9", "relay", 1, {"unit_id": "x" * 256}, "option unit_id"),
         ("c9", "relay", 1, {f"o{n}": 1 for n in range(51)}, "51 options"),
@@ -141,13 +142,18 @@ def test_linking_again_changes_the_options_and_what_was_proven_with_others_is_no
         (replace(RELAY, title="x", username="a"), "x speaks modbus, which has no username"),
         (replace(RELAY, title="x", password=Secret("a")), "x speaks modbus, which has no password"),
         (replace(RELAY, title="x", outlets=0), "x: 0 outlets"),
-        (replace(RELAY, title="x", outlets=65536), "x: 65536 outlets"),
+        (replace(RELAY, title="x", outlets=9), "x: 9 outlets: boards that speak modbus have 8 at most"),
         (replace(BMC, title="x", outlets=2), "x speaks ipmi, which has no outlets"),
         (replace(LAB, title="x", outlets=1), "x speaks ssh, which has no outlets"),
         (replace(BOARD, title="x", password=Secret("")), "x: password"),
         (replace(BMC, title="x", password=Secret("")), "x: password"),
         (replace(LAB, title="x", options={"domain": "vm"}), "x: option domain names one machine"),
         (replace(BMC, title="x", options={"password": "p"}), "x: option password looks like a secret"),
+        (replace(BMC, title="x", options={"scheme": "http"}), "protocol ipmi has no option scheme: it has none"),
+        (
+            replace(BOARD, title="x", options={"bord_port": 5}),
+            "snmp has no option bord_port: it has version, board_port",
+        ),
         (replace(BMC, title="x"), "bmc is at 192.0.2.11 port 623 already"),
         (replace(BMC, title=" "), "title"),
     ],
@@ -161,9 +167,11 @@ def test_a_control_that_does_not_fit_its_protocol_is_refused(
 
 
 def test_an_option_whose_name_only_mentions_a_secret_is_taken(controls: PowerControls) -> None:
-    options = {"password_separator": "|", "priv_protocol": "aes128", "private_key_file": "/etc/key", "host_key": "AAAA"}
+    options = {"password_separator": "|", "priv_protocol": "aes128"}
     controls.add(replace(BOARD, options=options))
     assert controls.get("board").options == options
+    controls.add(replace(LAB, options={"private_key": "/etc/aos/key"}))
+    assert controls.get("lab").options == {"private_key": "/etc/aos/key"}
 
 
 def test_a_control_is_changed_and_its_links_stay(full: PowerControls) -> None:
@@ -187,7 +195,7 @@ def test_the_password_survives_a_change_of_something_else(full: PowerControls) -
     ("change", "proven"),
     [
         (ControlChange(title="tower"), True),
-        (ControlChange(outlets=16), True),
+        (ControlChange(outlets=7), True),
         (ControlChange(address="192.0.2.99"), False),
         (ControlChange(port=1161), False),
         (ControlChange(username="u"), False),
@@ -217,6 +225,8 @@ def test_what_was_proven_lasts_until_a_setting_changes_and_the_identity_lasts_lo
         ("board", ControlChange(outlets=4), "outlet 5 switches host c2"),
         ("board", ControlChange(options={"colour": None}), "no option colour"),
         ("board", ControlChange(options={"community": "x"}), "community looks like a secret"),
+        ("board", ControlChange(options={"colour": "red"}), "snmp has no option colour"),
+        ("board", ControlChange(outlets=9), "9 outlets"),
         ("bmc", ControlChange(outlets=2), "no outlets"),
         ("bmc", ControlChange(username=""), "username"),
         ("relay", ControlChange(password=Secret("x")), "no password"),

@@ -97,7 +97,7 @@ class FakePowerControls:
         options: Mapping[str, Option] | None = None,
     ) -> None:
         control = self._known(title)
-        check_options(f"host {host}", options or {})
+        check_options(f"host {host}", control.protocol, options or {})
         number = check_outlet(control, outlet)
         check_host(host)
         mine = self._links.get((host, title, number))

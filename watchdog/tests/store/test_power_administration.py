@@ -76,18 +76,21 @@ def test_the_password_of_other_controls_in_the_environment_is_not_given_to_one_t
     assert app.power_controls.get("lab").password.reveal() == PASSWORD
 
 
-def test_options_are_numbers_flags_or_text(app: Program, run: Run) -> None:
-    given = ("verify=false", "unit_id=3", "version=v3", 'name="7"', "odd=NaN", "path=/a=b", "some=null")
-    run(*LAB, *(word for option in given for word in ("--option", option)))
-    assert app.power_controls.get("lab").options == {
-        "verify": False,
-        "unit_id": 3,
+def test_options_are_numbers_flags_or_text(app: Program, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AOS_BMC_PASSWORD", PASSWORD)
+    given = ("inverted=false", "board_port=3", "version=v3", 'password_separator="7"', "auth_protocol=NaN")
+    more = ("priv_protocol=/a=b",)
+    run(*BOARD, *(word for option in (*given, *more) for word in ("--option", option)))
+    assert app.power_controls.get("board").options == {
+        "inverted": False,
+        "board_port": 3,
         "version": "v3",
-        "name": "7",
-        "odd": "NaN",
-        "path": "/a=b",
-        "some": "null",
+        "password_separator": "7",
+        "auth_protocol": "NaN",
+        "priv_protocol": "/a=b",
     }
+    run(*LAB, "--option", "uri=null")
+    assert app.power_controls.get("lab").options == {"uri": "null"}
 
 
 @pytest.mark.parametrize(
@@ -142,11 +145,11 @@ def test_type_and_protocol_can_not_be_changed(full: Program, run: Run, capsys: p
 
 def test_a_control_is_changed(full: Program, run: Run, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("another")
-    words = ("--title", "tower", "--address", "192.0.2.99", "--port", "1161", "--outlets", "16", "--username", "u")
+    words = ("--title", "tower", "--address", "192.0.2.99", "--port", "1161", "--outlets", "6", "--username", "u")
     file = ("--password-file", str(tmp_path / "password"))
     assert run("set", "board", *words, *file, "--option", "version=v3") == 0
     found = full.power_controls.get("tower")
-    assert (found.address, found.port, found.outlets, found.username) == ("192.0.2.99", 1161, 16, "u")
+    assert (found.address, found.port, found.outlets, found.username) == ("192.0.2.99", 1161, 6, "u")
     assert (found.password.reveal(), found.options) == ("another", {"version": "v3"})
     run("set", "tower", "--option", "version=")
     assert full.power_controls.get("tower").options == {}

@@ -33,7 +33,7 @@ class Protocol:
 
     port: where such devices listen. tells_identity: they can be asked who they are. selector: the option of a link
     that says which of the machines behind the control the host is; a control of type BMC has but one unless it is
-    given.
+    given. outlets: the largest outlet of such a device, 0 where it has none. options: their names.
     """
 
     type: ControlType
@@ -42,15 +42,26 @@ class Protocol:
     password: Need = Need.REQUIRED
     selector: str = ""
     tells_identity: bool = False
+    outlets: int = 0
+    options: tuple[str, ...] = ()
 
 
+TLS = ("ca_cert", "scheme", "verify")
+SNMP = ("version", "board_port", "password_separator", "auth_protocol", "priv_protocol", "inverted")
+SSH = ("domain", "known_hosts", "private_key", "uri")
+
+# What the collection's drivers take: they refuse a host all of whose controls they can't make sense of.
 PROTOCOLS: Mapping[str, Protocol] = {
     "ipmi": Protocol(ControlType.BMC, 623, tells_identity=True),
-    "redfish": Protocol(ControlType.BMC, 443, selector="system", tells_identity=True),
-    "amt": Protocol(ControlType.BMC, 16992, tells_identity=True),
-    "snmp": Protocol(ControlType.RELAY, 161, username=Need.OPTIONAL),
-    "modbus": Protocol(ControlType.RELAY, 502, username=Need.NONE, password=Need.NONE),
-    "ssh": Protocol(ControlType.VIRTUAL, 22, password=Need.OPTIONAL, selector="domain", tells_identity=True),
+    "redfish": Protocol(ControlType.BMC, 443, selector="system", tells_identity=True, options=(*TLS, "system")),
+    "amt": Protocol(ControlType.BMC, 16992, tells_identity=True, options=TLS),
+    "snmp": Protocol(ControlType.RELAY, 161, username=Need.OPTIONAL, outlets=8, options=SNMP),
+    "modbus": Protocol(
+        ControlType.RELAY, 502, username=Need.NONE, password=Need.NONE, outlets=8, options=("unit_id", "inverted")
+    ),
+    "ssh": Protocol(
+        ControlType.VIRTUAL, 22, password=Need.OPTIONAL, selector="domain", tells_identity=True, options=SSH
+    ),
 }
 
 

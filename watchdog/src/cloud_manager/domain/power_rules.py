@@ -17,7 +17,7 @@ NO_OUTLET = 0
 # Outlet and machine, by which a control tells its hosts apart; 0 and "" where there is but one.
 Place = tuple[int, str]
 OPTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-# A name that ends in one of these words would carry a secret; options are stored in clear, and shown.
+# An unknown name that ends in one of these words would carry a secret; options are stored in clear, and shown.
 SECRET_WORDS = ("community", "kg", "passphrase", "passwd", "password", "pwd", "secret", "token")
 SECRET_NAMES = ("auth_key", "priv_key", "private_key")
 
@@ -35,7 +35,7 @@ def check(control: PowerControl) -> None:
     if not 1 <= control.port <= 65535:
         raise BadInput(f"{subject}: port {control.port} is out of range: give one from 1 to 65535")
     _check_outlets(control)
-    check_options(subject, control.options)
+    check_options(subject, control.protocol, control.options)
     if facts.selector in control.options:
         raise BadInput(f"{subject}: option {facts.selector} names one machine: give it to `power-control link`")
 
@@ -81,8 +81,9 @@ def check_outlet(control: PowerControl, outlet: int | None) -> int:
         return NO_OUTLET
     if outlet is None:
         raise BadInput(f"{subject} has {control.outlets} outlets: say by --outlet N which one")
-    if not 1 <= outlet <= control.outlets:
-        raise BadInput(f"{subject}: outlet {outlet} is out of range: give one from 1 to {control.outlets}")
+    most = min(control.outlets, PROTOCOLS[control.protocol].outlets)
+    if not 1 <= outlet <= most:
+        raise BadInput(f"{subject}: outlet {outlet} is out of range: give one from 1 to {most}")
     return outlet
 
 
@@ -105,17 +106,21 @@ def machine(control: PowerControl, options: Mapping[str, Option]) -> str:
     return name
 
 
-def check_options(subject: str, options: Mapping[str, Option]) -> None:
+def check_options(subject: str, protocol: str, options: Mapping[str, Option]) -> None:
     if len(options) > MOST_OPTIONS:
         raise BadInput(f"{subject}: {len(options)} options: give at most {MOST_OPTIONS}")
     for name, value in options.items():
         if not OPTION_NAME.fullmatch(name):
             raise BadInput(f"{subject}: option {name!r}: a name has letters a-z, digits and _, at most 64")
-        if name in SECRET_NAMES or name.rsplit("_", 1)[-1] in SECRET_WORDS:
+        known = PROTOCOLS[protocol].options
+        if name not in known and (name in SECRET_NAMES or name.rsplit("_", 1)[-1] in SECRET_WORDS):
             raise BadInput(
                 f"{subject}: option {name} looks like a secret, and options are stored in clear: "
                 "give it as the password, or its file"
             )
+        if name not in known:
+            choice = f"it has {', '.join(known)}" if known else "it has none"
+            raise BadInput(f"{subject}: protocol {protocol} has no option {name}: {choice}")
         if not 0 < len(str(value)) <= LONGEST or not str(value).isprintable():
             raise BadInput(f"{subject}: option {name}: a value has 1 to {LONGEST} printable characters")
 
@@ -182,5 +187,8 @@ def _check_outlets(control: PowerControl) -> None:
     subject, wanted = f"power control {control.title}", {ControlType.BMC: 1, ControlType.VIRTUAL: 0}.get(control.type)
     if wanted is not None and control.outlets != wanted:
         raise BadInput(f"{subject} speaks {control.protocol}, which has no outlets: leave their number out")
-    if wanted is None and not 1 <= control.outlets <= 65535:
-        raise BadInput(f"{subject}: {control.outlets} outlets: give a number from 1 to 65535")
+    most = PROTOCOLS[control.protocol].outlets
+    if wanted is None and not 1 <= control.outlets <= most:
+        raise BadInput(
+            f"{subject}: {control.outlets} outlets: boards that speak {control.protocol} have {most} at most"
+        )

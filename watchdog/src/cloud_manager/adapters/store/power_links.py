@@ -75,7 +75,7 @@ class Links(PowerPart):
         options: Mapping[str, Option] | None,
     ) -> None:
         control = control_of(known(connection, title), Secret(""))
-        check_options(f"host {host} at power control {title}", options or {})
+        check_options(f"host {host} at power control {title}", control.protocol, options or {})
         number = check_outlet(control, outlet)
         check_host(host)
         table = models.PowerLink
