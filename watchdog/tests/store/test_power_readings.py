@@ -10,7 +10,7 @@ import pytest
 
 from cloud_manager.domain.facts import Power, PowerReading
 from cloud_manager.domain.power import Check, PowerLink
-from cloud_manager.errors import BadInput, CloudUnavailable
+from cloud_manager.errors import BadInput, CloudUnavailable, StoreUnavailable
 from cloud_manager.ports import LoggedAction, never
 from watchdog.tests.store.console import START, Program, Run, app, run, two
 from watchdog.tests.store.test_power_administration import LAB, full, table_of
@@ -208,6 +208,18 @@ def test_a_run_is_one_row_of_the_log_with_what_came_of_it(full: Program, run: Ru
         ("power_control.initialise", "bmc-1", "1 initialised, 0 not", renewed),
         ("power_control.initialise", "all", "3 initialised, 1 not", "host compute-01 by board: UNREADABLE"),
     ]
+
+
+def test_what_was_found_is_told_even_if_it_can_not_be_logged(
+    full: Program, run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(full.power_controls, "conclude", away)
+    with pytest.raises(StoreUnavailable):
+        run("initialise", "--all")
+    assert "4 initialised, 0 not" in capsys.readouterr().out
 
 
 def interrupt() -> None:

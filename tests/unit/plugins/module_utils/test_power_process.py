@@ -162,6 +162,16 @@ def test_a_foreign_device_is_sent_nothing_even_if_it_was_never_read(tmp_path: Pa
     assert bench.commands() == []
 
 
+@pytest.mark.parametrize(
+    ("recorded", "told"),
+    [("SGH 123 X4", "SGH  123\tx4"), ("x" * 255, "x" * 300), ("A B", "A\0B"), (" sn-1", "SN-1 ")],
+)
+def test_a_device_is_known_by_what_could_be_recorded_of_its_identity(tmp_path: Path, recorded: str, told: str) -> None:
+    bench = FakeBench(tmp_path)
+    bench.tells(told)
+    assert Device(replace(bench.device.control, identity=recorded), FakeDriver()).read(5) == "on"
+
+
 def test_an_identity_is_asked_until_it_was_told_once(tmp_path: Path) -> None:
     bench = FakeBench(tmp_path)
     bench.tells("SN-1")

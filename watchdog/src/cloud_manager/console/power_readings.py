@@ -58,7 +58,7 @@ def verify(args: argparse.Namespace, app: PowerApp) -> int:
     with _logged(app, "verify", args.title) as run:
         rows = _verified(app, controls)
         run.ended("verified", [(row[1], row[0], row[3]) for row in rows], [])
-    print(table(("TITLE", "HOST", "POWER", "VERDICT", "MESSAGE"), rows))
+        print(table(("TITLE", "HOST", "POWER", "VERDICT", "MESSAGE"), rows))
     return int(any(row[3] != "ok" for row in rows))
 
 
@@ -103,8 +103,9 @@ def initialise(args: argparse.Namespace, app: PowerApp) -> int:
             rows += [Row(host, "-", verdict=Verdict.NO_CONTROL, message=_linking("TITLE", host)) for host in without]
         rows.sort(key=lambda row: (row.host, row.title))
         run.ended("initialised", [(row.host, row.title, row.verdict) for row in rows], news)
-    print(table(("HOST", "CONTROL", "PLACE", "POWER", "IDENTITY", "VERDICT", "MESSAGE"), [row.cells() for row in rows]))
-    print(run.result)
+        head = ("HOST", "CONTROL", "PLACE", "POWER", "IDENTITY", "VERDICT", "MESSAGE")
+        print(table(head, [row.cells() for row in rows]))
+        print(run.result)
     return int(not all(row.good for row in rows))
 
 
