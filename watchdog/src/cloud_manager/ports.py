@@ -222,9 +222,22 @@ class PowerControls(Protocol):
         """options: None leaves those of an existing link."""
         ...
 
+    def link_outlets(
+        self,
+        host: str,
+        title: str,
+        outlets: Sequence[int],
+        default: bool = False,
+        options: Mapping[str, Option] | None = None,
+    ) -> None:
+        """All of these links or none."""
+        ...
+
     def unlink(
         self, host: str, title: str, outlet: int | None = None, new_default: str | None = None, force: bool = False
-    ) -> None: ...
+    ) -> None:
+        """Refused without force: the only control of the host, or some outlets of a control that keeps others."""
+        ...
 
     def titles(self) -> Mapping[str, tuple[str, ...]]:
         """host -> titles of its linked controls, the default first."""

@@ -275,7 +275,7 @@ def test_the_only_control_is_not_unlinked_without_force(full: PowerControls) -> 
 
 
 def test_one_outlet_is_unlinked_or_all_of_them(full: PowerControls) -> None:
-    full.unlink("c1", "board", 3)
+    full.unlink("c1", "board", 3, force=True)
     assert linked(full, "c1") == [("bmc", None, True), ("board", 4, False)]
     full.link("c1", "board", 3)
     full.unlink("c1", "board")
@@ -284,7 +284,7 @@ def test_one_outlet_is_unlinked_or_all_of_them(full: PowerControls) -> None:
 
 def test_one_outlet_of_the_default_goes_and_the_others_stay_the_default(full: PowerControls) -> None:
     full.link("c1", "board", 3, default=True)
-    full.unlink("c1", "board", 3)
+    full.unlink("c1", "board", 3, force=True)
     assert linked(full, "c1") == [("board", 4, True), ("bmc", None, False)]
 
 

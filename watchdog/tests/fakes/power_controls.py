@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cloud_manager.domain.power import Check, ControlChange, Option, PowerControl, PowerLink, Secret
@@ -18,6 +18,7 @@ from cloud_manager.domain.power_rules import (
     require_own_device,
     same_address,
     settled,
+    require_whole,
 )
 from cloud_manager.errors import BadInput
 from cloud_manager.ports import LoggedAction
@@ -117,6 +118,22 @@ class FakePowerControls:
             self._make_default(host, title)
         self._note("power_control.link", title, f"host {host}")
 
+    def link_outlets(
+        self,
+        host: str,
+        title: str,
+        outlets: Sequence[int],
+        default: bool = False,
+        options: Mapping[str, Option] | None = None,
+    ) -> None:
+        before = dict(self._links), list(self._log)
+        try:
+            for outlet in outlets:
+                self.link(host, title, outlet, default, options)
+        except BadInput:
+            self._links, self._log = before
+            raise
+
     def unlink(
         self, host: str, title: str, outlet: int | None = None, new_default: str | None = None, force: bool = False
     ) -> None:
@@ -125,6 +142,9 @@ class FakePowerControls:
         if not mine:
             raise BadInput(f"host {host} is not linked to power control {title}")
         rest = [link for link in self.of(host) if link not in mine]
+        if not force:
+            kept = [link.outlet or 0 for link in rest if link.control.title == title]
+            require_whole(host, title, [link.outlet or 0 for link in mine], kept)
         if new_default is not None and new_default not in [link.control.title for link in rest]:
             raise BadInput(f"power control {new_default} can't be the default of host {host}")
         if not rest and not force:

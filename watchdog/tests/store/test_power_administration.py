@@ -209,7 +209,7 @@ def test_a_control_is_removed_with_its_links_by_force(
 def test_unlinking_says_which_control_comes_first_now_or_that_none_is_left(
     full: Program, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("unlink", "compute-01", "board", "--outlet", "3") == 0
+    assert run("unlink", "compute-01", "board", "--outlet", "3", "--force") == 0
     assert "the default power control of host compute-01 is bmc-1" in capsys.readouterr().out
     assert run("unlink", "compute-01", "bmc-1", "--new-default", "board") == 0
     assert "the default power control of host compute-01 is board" in capsys.readouterr().out
@@ -342,3 +342,40 @@ def test_nothing_that_is_printed_or_kept_in_the_log_holds_a_password(
     output = capsys.readouterr()
     assert PASSWORD not in output.out + output.err
     assert PASSWORD not in json.dumps([str(action) for action in full.power_controls.actions(100)])
+
+
+def test_one_outlet_of_several_is_unlinked_only_by_force(
+    full: Program, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(BadInput, match=r"stays linked to outlet 3 of power control board.*outlet 4.*--force"):
+        run("unlink", "compute-01", "board", "--outlet", "4")
+    assert [link.outlet for link in full.power_controls.of("compute-01")] == [None, 3, 4]
+    capsys.readouterr()
+    assert run("unlink", "compute-01", "board", "--outlet", "4", "--force") == 0
+    assert "warning: host compute-01 stays linked to outlet 3 of power control board" in capsys.readouterr().out
+    assert run("unlink", "compute-01", "board", "--outlet", "3") == 0
+    assert "stays linked" not in capsys.readouterr().out
+
+
+def test_several_outlets_are_linked_together_or_not_at_all(full: Program, run: Run) -> None:
+    with pytest.raises(BadInput, match="outlet 3"):
+        run("link", "compute-02", "board", "--outlet", "5", "--outlet", "3")
+    assert [link.outlet for link in full.power_controls.of("compute-02")] == [None]
+    assert run("link", "compute-02", "board", "--outlet", "5", "--outlet", "6", "--default") == 0
+    assert [(link.outlet, link.default) for link in full.power_controls.of("compute-02")] == [
+        (5, True),
+        (6, True),
+        (None, False),
+    ]
+
+
+def test_linking_a_name_that_nova_does_not_have_is_warned_of(
+    full: Program, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("link", "compute-02", "board", "--outlet", "5")
+    assert "warning" not in capsys.readouterr().out
+    run("link", "Compute-02", "board", "--outlet", "6")
+    assert "warning: Nova knows no host Compute-02" in capsys.readouterr().out
+    full.cloud.error = "away"
+    assert run("link", "Compute-02", "board", "--outlet", "7") == 0
+    assert "warning" not in capsys.readouterr().out

@@ -192,3 +192,17 @@ def _check_outlets(control: PowerControl) -> None:
         raise BadInput(
             f"{subject}: {control.outlets} outlets: boards that speak {control.protocol} have {most} at most"
         )
+
+
+def require_whole(host: str, title: str, gone: Iterable[int], kept: Iterable[int]) -> None:
+    """A host that keeps a supply nobody knows of is called off while it runs.
+
+    gone, kept: the outlets of one control that are taken from the host, and that stay with it.
+    """
+    stays = ", ".join(f"outlet {outlet}" for outlet in kept)
+    if stays:
+        gone_words = ", ".join(f"outlet {outlet}" for outlet in gone)
+        raise BadInput(
+            f"host {host} stays linked to {stays} of power control {title}: if {gone_words} still feeds it, fencing "
+            f"would call it off while it runs: pull that cable and give --force, or unlink without --outlet"
+        )

@@ -28,6 +28,7 @@ from cloud_manager.domain.power_rules import (
     machine,
     require_free,
     require_own_device,
+    require_whole,
 )
 from cloud_manager.errors import BadInput
 
@@ -46,11 +47,25 @@ class Links(PowerPart):
         """A host's first control is its default in any case. Linking again changes the default or the options."""
         self._database.write(lambda connection: self._link(connection, host, title, outlet, default, options))
 
+    def link_outlets(
+        self,
+        host: str,
+        title: str,
+        outlets: Sequence[int],
+        default: bool = False,
+        options: Mapping[str, Option] | None = None,
+    ) -> None:
+        def all_of_them(connection: Connection) -> None:
+            for outlet in outlets:
+                self._link(connection, host, title, outlet, default, options)
+
+        self._database.write(all_of_them)
+
     def unlink(
         self, host: str, title: str, outlet: int | None = None, new_default: str | None = None, force: bool = False
     ) -> None:
-        """All outlets where none is given. The default is not taken away while others remain without a new one, nor
-        the last control without force."""
+        """All outlets where none is given. The default is not taken away while others remain without a new one; nor
+        the last control, nor one of several outlets of a control, without force."""
         self._database.write(lambda connection: self._unlink(connection, host, title, outlet, new_default, force))
 
     def titles(self) -> Mapping[str, tuple[str, ...]]:
@@ -121,6 +136,8 @@ class Links(PowerPart):
             place = f"outlet {outlet} of " if outlet else ""
             raise BadInput(f"host {host} is not linked to {place}power control {title}")
         rest = [row for row in links if row not in mine]
+        if not force:
+            require_whole(host, title, [row.outlet for row in mine], [r.outlet for r in rest if r.title == title])
         chosen = _next_default(host, title, rest, new_default, force)
         connection.execute(delete(models.PowerLink).where(models.PowerLink.id.in_([row.id for row in mine])))
         if chosen is not None:
