@@ -34,5 +34,9 @@ class NotLeader(CloudManagerError):
     """Another watchdog holds the lease: nothing may be written or started."""
 
 
+class Overtaken(CloudManagerError):
+    """What a decision rests on changed before it was recorded: nothing of it counts, the next look decides anew."""
+
+
 class JobNotStarted(CloudManagerError):
     """A playbook could not be started."""

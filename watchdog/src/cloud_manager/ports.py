@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cloud_manager.domain.actions import Action
-from cloud_manager.domain.facts import ComputeHost, JobFact, JobStatus, Power, PowerReading, Server
+from cloud_manager.domain.facts import ComputeHost, JobFact, JobStatus, Power, PowerReading, Server, Switching
 from cloud_manager.domain.power import Check, ControlChange, Option, PowerControl, PowerLink
 from cloud_manager.domain.records import Decision, Records, State, Step
+from cloud_manager.domain.switching import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,14 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class OperatorFacts:
-    """maintenance: host -> reason. acknowledged: host -> "who: why", while the incident it was given for is open."""
+    """maintenance: host -> reason. acknowledged: host -> "who: why", while the incident it was given for is open.
+
+    switchings: what was begun and not concluded, however old, the oldest first.
+    """
 
     maintenance: Mapping[str, str] = field(default_factory=dict)
     acknowledged: Mapping[str, str] = field(default_factory=dict)
+    switchings: tuple[Switching, ...] = ()
 
 
 class Journal(Protocol):
@@ -144,7 +149,10 @@ class Journal(Protocol):
     def load(self) -> Records: ...
 
     def save(self, decision: Decision, lease: Lease) -> None:
-        """One transaction: check the lease; write records, steps, jobs (PLANNED), incidents (a step HEALTHY closes)."""
+        """One transaction: check the lease; write records, steps, jobs (PLANNED), incidents (a step HEALTHY closes).
+
+        Raises Overtaken where a host to be recovered is being switched by an operator.
+        """
         ...
 
     def jobs(self, keys: Sequence[str]) -> Mapping[str, JobFact]: ...
@@ -257,7 +265,15 @@ class PowerControls(Protocol):
         """Log an action before it is done; returns its number."""
         ...
 
-    def conclude(self, number: int, result: str, details: str) -> None: ...
+    def begin_switching(self, order: Order) -> int:
+        """As begin. Raises BadInput, in the same transaction, for a host that is to go on and whose servers are on
+        their way elsewhere; without force only.
+        """
+        ...
+
+    def conclude(self, number: int, result: str, message: str) -> None:
+        """message comes after what was logged at the beginning."""
+        ...
 
     def actions(self, last: int) -> tuple[LoggedAction, ...]: ...
 

@@ -206,7 +206,7 @@ def test_power_is_switched_by_the_whole_program_or_the_error_names_what_is_missi
     status, out, _ = site.run("power-control", "off", "--host", "c1", "--force")
     assert (status, out.splitlines()[0]) == (0, "host c1: off: is off")
     status, out, _ = site.run("power-control", "log", "--last", "1")
-    assert re.search(r"power\.off +host c1 +ok +is off$", out, re.M)
+    assert re.search(r"power\.off +host c1 +ok +by bmc-1: is off$", out, re.M)
     small_collection.make(site.folder, "power_host", "power_info", "{'power': {'state': 'on', 'identity': 'SERIAL'}}")
     status, out, _ = site.run("power-control", "initialise", "--all")
     assert status == 1

@@ -65,7 +65,8 @@ def url(request: pytest.FixtureRequest) -> Secret:
 @pytest.fixture(params=["fake", "sqlite", "mariadb"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "fake":
-        journal, controls = FakeJournal(), FakePowerControls()
+        journal = FakeJournal()
+        controls = FakePowerControls(journal)
         yield Store(lambda: journal, lambda: controls)
     elif request.param == "sqlite":
         yield from sql_store(request.getfixturevalue("sqlite_url"), tmp_path)

@@ -356,7 +356,7 @@ def test_a_finding_about_what_is_not_linked_is_refused_by_name(full: PowerContro
 def test_an_action_is_logged_before_its_result_is_known(full: PowerControls) -> None:
     number = full.begin("power.off", "c1", "bmc")
     assert [(a.action, a.subject, a.result) for a in full.actions(1)] == [("power.off", "c1", "")]
-    full.conclude(number, "ok", "bmc is off")
+    full.conclude(number, "ok", "is off")
     (last,) = full.actions(1)
-    assert (last.who, last.result, last.details) == ("operator", "ok", "bmc is off")
+    assert (last.who, last.result, last.details) == ("operator", "ok", "bmc: is off")
     assert [a.action for a in full.actions(2)] == ["power_control.link", "power.off"]

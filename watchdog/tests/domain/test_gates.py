@@ -31,6 +31,12 @@ HELD: dict[str, Callable[[], Situation]] = {
         POLICY,
         "in maintenance: new memory",
     ),
+    "planned, switching": lambda: (
+        a_cluster().down("c1").but(switching={"c1": "power.on by ada since noon"}).facts(),
+        c1(State.SUSPECT, downs=1),
+        POLICY,
+        "an operator switches its power: power.on by ada since noon",
+    ),
     "operators_act": lambda: (
         a_cluster().down("c1", forced_down=True).facts(),
         c1(State.SUSPECT, downs=1),

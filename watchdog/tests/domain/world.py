@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from cloud_manager.domain.actions import Action, ReadPower, Recover, Return
 from cloud_manager.domain.decide import decide
@@ -66,6 +67,7 @@ class World:
         self.gap = self.next_back_at = 0.0
         self.maintenance: dict[str, str] = {}
         self.acknowledged: dict[str, str] = {}
+        self.switching: dict[str, str] = {}
         self.records = Records()
         self.jobs: dict[str, JobFact] = {}
         self.running: dict[str, Iterator[None]] = {}
@@ -101,7 +103,11 @@ class World:
             next((host for host in late if not host.forced_down), late[0]).late = False
 
     def observe(self) -> Facts:
-        operators = {"maintenance": dict(self.maintenance), "acknowledged": dict(self.acknowledged)}
+        operators: dict[str, Any] = {
+            "maintenance": dict(self.maintenance),
+            "acknowledged": dict(self.acknowledged),
+            "switching": dict(self.switching),
+        }
         controls = {name: (f"bmc-{name}",) for name in self.hosts}
         if not self.api_up:
             return Facts(self.now, error="Nova does not answer", controls=controls, jobs=dict(self.jobs), **operators)
@@ -243,6 +249,7 @@ class World:
         assert policy.allow_evacuate_host
         assert name not in policy.deny_evacuate, "denied hosts are left alone"
         assert name not in self.maintenance, "maintenance is respected"
+        assert name not in self.switching, "an operator's switching is respected"
         assert not host.forced_by_operator, "an operator's forced_down is respected"
         ours = host.reason.startswith(MARK)
         assert host.enabled or ours or policy.recover_disabled_hosts, "an operator's disabling is respected"
@@ -263,6 +270,7 @@ class World:
         self.api_up = True
         self.bus_back(gap=0)
         self.maintenance.clear()
+        self.switching.clear()
         self.policy = replace(self.policy, max_down_hosts=len(self.hosts), deny_evacuate=frozenset())
         for host in self.hosts.values():
             host.bmc = "ok"

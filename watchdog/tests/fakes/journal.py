@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cloud_manager.adapters.store.rows import merged
-from cloud_manager.domain.actions import Action
-from cloud_manager.domain.facts import JobFact, JobStatus
+from cloud_manager.domain.actions import Action, Recover
+from cloud_manager.domain.facts import JobFact, JobStatus, Switching
 from cloud_manager.domain.records import Decision, HostRecord, Records, State, Step
-from cloud_manager.errors import BadInput, NotLeader, StoreUnavailable
+from cloud_manager.errors import BadInput, NotLeader, Overtaken, StoreUnavailable
 from cloud_manager.ports import IncidentReport, IncidentSummary, Lease, Move, OperatorFacts
 from watchdog.tests.fakes.power_controls import FakePowerControls
 
@@ -36,6 +36,7 @@ class FakeJournal:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.broken = ""
         self.saved: list[Decision] = []
+        self.switchings: dict[int, Switching] = {}
         self._now = now
         self._lock = threading.RLock()
         self._hosts: dict[str, HostRecord] = {}
@@ -73,6 +74,7 @@ class FakeJournal:
         with self._whole():
             if self._lease != lease:
                 raise NotLeader(f"the lease of {lease.holder} (epoch {lease.epoch}) is lost")
+            self._require_unswitched(decision)
             for action in decision.actions:
                 self._require_unused(action)
             for record in decision.changed:
@@ -119,7 +121,7 @@ class FakeJournal:
                 for c in self._chapters.values()
                 if c.acknowledged and c.summary.closed_at is None
             }
-            return OperatorFacts(dict(self._maintenance), acknowledged)
+            return OperatorFacts(dict(self._maintenance), acknowledged, tuple(self.switchings.values()))
 
     def set_maintenance(self, host: str, reason: str | None, who: str, at: float) -> None:
         with self._whole():
@@ -155,6 +157,13 @@ class FakeJournal:
         job = self._jobs.get(action.key)
         if job and (job.status is not JobStatus.PLANNED or (job.kind, job.host) != (action.kind, action.host)):
             raise BadInput(f"job {action.key} exists already: a key is used once")
+
+    def _require_unswitched(self, decision: Decision) -> None:
+        at = {step.host: step.at for step in decision.steps}
+        recovered = {action.host for action in decision.actions if isinstance(action, Recover)}
+        for one in self.switchings.values():
+            if one.host in recovered and one.may_last(at.get(one.host, one.at)):
+                raise Overtaken(f"host {one.host}: {one.action} by {one.who}")
 
     def _plan(self, action: Action) -> None:
         if action.key not in self._jobs:

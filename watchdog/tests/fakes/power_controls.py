@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from cloud_manager.domain.facts import Switching
 from cloud_manager.domain.power import Check, ControlChange, Option, PowerControl, PowerLink, Secret
 from cloud_manager.domain.power_rules import (
     changed,
@@ -20,16 +23,22 @@ from cloud_manager.domain.power_rules import (
     settled,
     require_whole,
 )
+from cloud_manager.domain.switching import Order, require_not_in_hand
 from cloud_manager.errors import BadInput
 from cloud_manager.ports import LoggedAction
+
+if TYPE_CHECKING:
+    from watchdog.tests.fakes.journal import FakeJournal
 
 Place = tuple[str, str, int]
 
 
 class FakePowerControls:
-    """ports.PowerControls. Links are kept by host, title and outlet."""
+    """ports.PowerControls. Links are kept by host, title and outlet. journal: of the same store."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: FakeJournal | None = None, now: Callable[[], float] = time.time) -> None:
+        self._journal = journal
+        self._now = now
         self._controls: dict[str, PowerControl] = {}
         self._links: dict[Place, PowerLink] = {}
         self._log: list[LoggedAction] = []
@@ -188,8 +197,22 @@ class FakePowerControls:
         self._log.append(LoggedAction(0.0, "operator", action, subject, "", details))
         return len(self._log)
 
-    def conclude(self, number: int, result: str, details: str) -> None:
-        self._log[number - 1] = replace(self._log[number - 1], result=result, details=details)
+    def begin_switching(self, order: Order) -> int:
+        assert self._journal is not None
+        if order.state == "on" and not order.force:
+            require_not_in_hand(self._journal.load().hosts.get(order.host))
+        action = f"power.{order.state}"
+        number = self.begin(action, order.subject, f"by {order.ports}")
+        if order.host:
+            switching = Switching(order.host, action, "operator", self._now(), order.seconds)
+            self._journal.switchings[number] = switching
+        return number
+
+    def conclude(self, number: int, result: str, message: str) -> None:
+        begun = self._log[number - 1]
+        self._log[number - 1] = replace(begun, result=result, details=f"{begun.details}: {message}")
+        if self._journal is not None:
+            self._journal.switchings.pop(number, None)
 
     def actions(self, last: int) -> tuple[LoggedAction, ...]:
         return tuple(self._log[-last:])

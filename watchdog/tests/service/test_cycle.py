@@ -10,10 +10,12 @@ import pytest
 from cloud_manager.domain.actions import Action
 from cloud_manager.domain.facts import JobFact, JobStatus, Observation, Server
 from cloud_manager.domain.records import Decision, State
-from cloud_manager.errors import NotLeader, StoreUnavailable
+from cloud_manager.domain.switching import Order
+from cloud_manager.errors import NotLeader, Overtaken, StoreUnavailable
 from cloud_manager.ports import CloudView, JobListener, Lease
 from watchdog.tests.fakes.journal import FakeJournal
 from watchdog.tests.fakes.playbooks import succeed
+from watchdog.tests.fakes.power_controls import FakePowerControls
 from watchdog.tests.service.house import House
 
 
@@ -206,3 +208,52 @@ def test_a_journal_that_is_away_stops_the_cycle_before_anything_is_looked_at(hou
     with pytest.raises(StoreUnavailable):
         house.daemon().look()
     assert house.cloud.asked == []
+
+
+def test_a_host_that_an_operator_switches_is_held_and_recovered_afterwards(house: House) -> None:
+    console = FakePowerControls(house.journal, house.clock.now)
+    house.cloud.kill("c1")
+    number = console.begin_switching(Order("off", "c1", "host c1", "bmc-c1", 30.0))
+    daemon = house.daemon()
+    for _ in range(3):
+        decision = daemon.look(10)
+        assert decision is not None
+        assert "an operator switches its power: power.off by operator since" in decision.held["c1"]
+    assert house.playbooks.started == []
+    console.conclude(number, "ok", "is off")
+    daemon.look(10)
+    daemon.settle()
+    assert [action.host for action in house.playbooks.started] == ["c1"]
+
+
+def test_a_console_that_was_killed_holds_its_host_for_a_while_only(house: House) -> None:
+    console = FakePowerControls(house.journal, house.clock.now)
+    house.cloud.kill("c1")
+    console.begin_switching(Order("on", "c1", "host c1", "bmc-c1", 30.0))
+    daemon = house.daemon()
+    daemon.look(85)
+    assert states(house) == {"c1": State.HELD}
+    daemon.look(10)
+    assert states(house) == {"c1": State.RECOVERING}
+    daemon.settle()
+
+
+def test_a_switching_that_begins_during_a_cycle_is_met_at_the_record(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = FakePowerControls(house.journal, house.clock.now)
+    house.cloud.kill("c1")
+    look = house.cloud.look
+
+    def and_begin() -> CloudView:
+        console.begin_switching(Order("on", "c1", "host c1", "bmc-c1", 30.0))
+        return look()
+
+    monkeypatch.setattr(house.cloud, "look", and_begin)
+    daemon = house.daemon()
+    with pytest.raises(Overtaken, match="c1"):
+        daemon.look()
+    monkeypatch.undo()
+    assert house.playbooks.started == []
+    daemon.look(1)
+    assert states(house) == {"c1": State.HELD}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from cloud_manager.domain.actions import Recover
-from cloud_manager.domain.facts import JobStatus, Observation, Server
+from cloud_manager.domain.facts import JobStatus, Observation, Server, Switching
 from cloud_manager.domain.records import Decision, HostRecord, Records, State
 from cloud_manager.errors import CloudUnavailable
 from cloud_manager.service.observer import Observer
@@ -70,3 +70,15 @@ def test_servers_that_a_playbook_moves_just_now_cost_no_requests(status: JobStat
     house.journal.write_job("1-recover-1", status)
     observer(house).observe(remembered(State.RECOVERING))
     assert ("servers_on c1" in house.cloud.asked) is asked
+
+
+@pytest.mark.parametrize("nova", ["", "nova-api does not answer"])
+def test_a_switching_counts_while_it_may_last(nova: str) -> None:
+    house = House()
+    house.cloud.error = nova
+    at = house.clock.now()
+    house.journal.switchings = {
+        1: Switching("c1", "power.off", "ada", at - 300, 30.0),
+        2: Switching("c2", "power.on", "ada", at - 300, 300.0),
+    }
+    assert observer(house).observe(Records()).switching == {"c2": "power.on by ada since 1970-01-12 13:41:40 UTC"}

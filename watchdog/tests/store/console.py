@@ -54,11 +54,11 @@ class Program:
 
     def __init__(self) -> None:
         self.config = Config()
-        self.power_controls = FakePowerControls()
         self.verifier = ScriptedVerifier()
         self.clock = FakeClock(START)
         self.cloud = FakeCloud(self.clock, "compute-01", "compute-02")
         self.journal = FakeJournal(self.clock.now)
+        self.power_controls = FakePowerControls(self.journal, self.clock.now)
 
 
 @pytest.fixture

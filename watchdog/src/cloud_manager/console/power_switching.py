@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,8 +16,9 @@ from cloud_manager.console.words import moment
 from cloud_manager.domain.facts import Observation, Power, PowerReading
 from cloud_manager.domain.power import ControlType, PowerLink
 from cloud_manager.domain.power_rules import check_outlet
-from cloud_manager.domain.records import State
+from cloud_manager.domain.switching import Order, require_not_in_hand
 from cloud_manager.errors import BadInput, CloudManagerError, CloudUnavailable
+from cloud_manager.ports import Switched
 
 SOFT_OFF_SECONDS = 300.0
 VERBS = {"on": "switch on", "off": "switch off", "soft_off": "shut down"}
@@ -24,11 +26,15 @@ VERBS = {"on": "switch on", "off": "switch off", "soft_off": "shut down"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a command is about. links: with passwords. linked: False for a port that is no host's."""
+    """What a command is about. links: with passwords. linked: False for a port that is no host's.
+
+    rest: the other outlets that the host has at the same control.
+    """
 
     host: str
     links: tuple[PowerLink, ...]
     linked: bool = True
+    rest: tuple[PowerLink, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -37,6 +43,29 @@ class Target:
     @property
     def ports(self) -> str:
         return ", ".join(" ".join(filter(None, (link.control.title, link.place))) for link in self.links)
+
+    @property
+    def also_fed(self) -> str:
+        return f"host {self.host} is also fed by {', '.join(link.place for link in self.rest)}"
+
+    @property
+    def shown(self) -> str:
+        """What the operator is asked about, all that decides what will be switched."""
+        if self.rest:
+            return f"{self.links[0].place} of power control {self.links[0].control.title} ({self.also_fed})"
+        return f"{self.subject} by {self.ports}"
+
+    @property
+    def devices(self) -> list[tuple[object, ...]]:
+        return [
+            (c.id, c.protocol, c.address, c.port, link.outlet, link.settings)
+            for link in self.links
+            for c in (link.control,)
+        ]
+
+    def seconds(self, timeout: float) -> float:
+        """The longest that all of it takes, where each control has the whole time-out."""
+        return timeout * len({link.control.title for link in self.links})
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -72,7 +101,7 @@ def status(args: argparse.Namespace, app: PowerApp) -> int:
     readings = read_all(app, target.links) if target.linked else [_read(app, target)]
     good = all(reading.state is not Power.UNKNOWN for reading in readings)
     said = ", ".join(str(reading.state) for reading in readings)
-    app.power_controls.conclude(number, "ok" if good else "FAILED", f"{target.ports}: {said}")
+    app.power_controls.conclude(number, "ok" if good else "FAILED", said)
     rows = [
         (
             target.host if target.linked else "-",
@@ -89,22 +118,24 @@ def status(args: argparse.Namespace, app: PowerApp) -> int:
 
 def switch(state: str, args: argparse.Namespace, app: PowerApp) -> int:
     """1 where what was asked for could not be confirmed, or was not meant so."""
-    target = _target(args, app)
-    if not args.force:
-        (_may_go_on if state == "on" else _may_go_off)(target, app)
-    if not args.yes and sys.stdin.isatty() and not _meant(f"{VERBS[state]} {target.subject} by {target.ports}?"):
-        print("nothing was done")
-        return 1
-    seconds = args.timeout or (SOFT_OFF_SECONDS if state == "soft_off" else app.config.fencing.timeout)
-    number = app.power_controls.begin(f"power.{state}", target.subject, f"by {target.ports}")
+    timeout = _timeout(state, args.timeout, app)
+    target = _allowed(state, args, app)
+    if not args.yes and sys.stdin.isatty():
+        if not _meant(f"{VERBS[state]} {target.shown}?"):
+            print("nothing was done")
+            return 1
+        target = _still(target, state, args, app)
+    host = target.host if target.linked else ""
+    order = Order(state, host, target.subject, target.ports, target.seconds(timeout), args.force)
+    number = app.power_controls.begin_switching(order)
     try:
-        done = app.verifier.switch_power(target.host, target.links, state, seconds)
+        done = app.verifier.switch_power(target.host, target.links, state, timeout)
     except CloudManagerError as error:
-        app.power_controls.conclude(number, "FAILED", str(error))
+        _conclude(number, "FAILED", str(error), app)
         raise
-    app.power_controls.conclude(number, "ok" if done.proven else "FAILED", done.message)
-    print(f"{target.subject}: {done.state}{'' if done.proven else ', NOT confirmed'}: {done.message}")
-    if state != "on" and done.proven and target.linked and not _in_maintenance(target.host, app):
+    print(_outcome(target, done))
+    _conclude(number, "ok" if done.proven else "FAILED", done.message, app)
+    if state != "on" and done.proven and target.linked and not target.rest and not _in_maintenance(target.host, app):
         remedy = f"aos-cloud-manager maintenance {target.host} on --reason TEXT"
         print(f"note: the watchdog takes {target.host} for failed and evacuates it, unless: {remedy}")
     return int(not done.proven)
@@ -137,7 +168,10 @@ def _of_host(host: str, title: str | None, outlet: int | None, app: PowerApp) ->
     if not links:
         place = f"outlet {outlet} of " if outlet else ""
         raise BadInput(f"host {host} is not linked to {place}power control {title}")
-    return Target(host, links if title is None else tuple(replace(link, default=True) for link in links))
+    if title is None:
+        return Target(host, links)
+    rest = tuple(link for link in every if link.control.title == title and link not in links)
+    return Target(host, tuple(replace(link, default=True) for link in links), rest=rest)
 
 
 def _of_port(title: str, outlet: int | None, app: PowerApp) -> Target:
@@ -152,6 +186,33 @@ def _of_port(title: str, outlet: int | None, app: PowerApp) -> Target:
     return Target(nobody, (PowerLink(nobody, app.power_controls.get(title), outlet),), linked=False)
 
 
+def _timeout(state: str, given: float | None, app: PowerApp) -> float:
+    if given is None:
+        return SOFT_OFF_SECONDS if state == "soft_off" else app.config.fencing.timeout
+    if not 0 < given < math.inf:
+        raise BadInput(f"--timeout {given:g}: give the seconds until it must be confirmed, more than 0")
+    return given
+
+
+def _allowed(state: str, args: argparse.Namespace, app: PowerApp) -> Target:
+    """As links, journal and Nova are now."""
+    target = _target(args, app)
+    if not args.force:
+        (_may_go_on if state == "on" else _may_go_off)(target, app)
+    return target
+
+
+def _still(shown: Target, state: str, args: argparse.Namespace, app: PowerApp) -> Target:
+    """The operator took his time: what he was shown must still be so."""
+    target = _allowed(state, args, app)
+    if (target.host, target.shown, target.devices) != (shown.host, shown.shown, shown.devices):
+        raise BadInput(
+            f"meanwhile the links were changed: it was {shown.shown}, and is {target.shown} now, or at another address "
+            "or with other options: nothing was done, look at it by `aos-cloud-manager power-control list`"
+        )
+    return target
+
+
 def _may_go_off(target: Target, app: PowerApp) -> None:
     if not target.linked:
         raise BadInput(f"no host is linked to {target.ports}, so nobody knows what it feeds: give --force if you do")
@@ -161,7 +222,12 @@ def _may_go_off(target: Target, app: PowerApp) -> None:
         raise BadInput(
             f"whether host {target.host} is up can't be known ({error}): give --force if you know that it may go off"
         ) from error
-    if host is not None and host.observation is not Observation.DOWN:
+    if host is None:
+        raise BadInput(
+            f"Nova knows no host {target.host}, so nobody knows what runs there: correct the name of its link, "
+            "or give --force"
+        )
+    if host.observation is not Observation.DOWN:
         raise BadInput(
             f"Nova calls host {target.host} {host.observation}: its servers would lose their power: "
             "move them away first, or give --force"
@@ -169,12 +235,16 @@ def _may_go_off(target: Target, app: PowerApp) -> None:
 
 
 def _may_go_on(target: Target, app: PowerApp) -> None:
+    """Nova is asked as well: a fencing that failed later takes back what the record said of an earlier one."""
+    if not target.linked:
+        return
     record = app.journal.load().hosts.get(target.host)
-    if record is not None and record.state in (State.RECOVERING, State.FAILED):
-        raise BadInput(
-            f"host {target.host} is {record.state}: its servers are being started elsewhere, and would run twice: "
-            "wait for RECOVERED (`aos-cloud-manager status`), or give --force"
-        )
+    require_not_in_hand(record)
+    try:
+        host = app.cloud.look().hosts.get(target.host)
+    except CloudUnavailable:
+        return
+    require_not_in_hand(record, forced_down=host is not None and host.forced_down and host.marked)
 
 
 def _meant(question: str) -> bool:
@@ -184,8 +254,26 @@ def _meant(question: str) -> bool:
         return False
 
 
+def _outcome(target: Target, done: Switched) -> str:
+    if not target.rest:
+        return f"{target.subject}: {done.state}{'' if done.proven else ', NOT confirmed'}: {done.message}"
+    link, doubt = target.links[0], "" if done.proven else f", NOT confirmed: {done.message}"
+    return f"power control {link.control.title}: {link.place} is {done.state}{doubt}; {target.also_fed}"
+
+
+def _conclude(number: int, result: str, message: str, app: PowerApp) -> None:
+    """What was done is done, also where it can't be written down any more."""
+    try:
+        app.power_controls.conclude(number, result, message)
+    except CloudManagerError as error:
+        print(f"warning: the action log could not be told how it ended ({result}): {error}", file=sys.stderr)
+
+
 def _in_maintenance(host: str, app: PowerApp) -> bool:
-    return host in app.journal.operator_facts().maintenance
+    try:
+        return host in app.journal.operator_facts().maintenance
+    except CloudManagerError:
+        return False
 
 
 def _read(app: PowerApp, target: Target) -> PowerReading:

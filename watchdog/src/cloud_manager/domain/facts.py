@@ -10,6 +10,9 @@ from enum import StrEnum
 # Every disabled_reason that this system writes begins so: it tells our act from an operator's (SPEC S3, S8).
 MARK = "aos-cloud-manager:"
 
+# What a switching takes beside its time-out: the start of its playbook, and what the clocks of two machines differ by.
+SLACK_SECONDS = 60.0
+
 
 class Observation(StrEnum):
     """What Nova says about a host. Failing to see is UNKNOWN, never DOWN."""
@@ -121,6 +124,24 @@ class JobFact:
 
 
 @dataclass(frozen=True, slots=True)
+class Switching:
+    """An operator switches a host's power, and hasn't told yet how it ended; his console may have been killed.
+
+    action: power.on, power.off or power.soft_off. at: s since epoch, by the clock of his machine. seconds: until then
+    it must have ended.
+    """
+
+    host: str
+    action: str
+    who: str
+    at: float
+    seconds: float
+
+    def may_last(self, now: float) -> bool:
+        return self.at - SLACK_SECONDS <= now <= self.at + self.seconds + SLACK_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that one decision rests on.
 
@@ -131,6 +152,7 @@ class Facts:
     jobs: job key -> state, for every key that a record names. A missing key was never recorded.
     servers: host under incident -> its servers; a host that is missing was not, or could not be, looked at.
     maintenance: host -> reason, set by an operator. acknowledged: host -> "who: why", "I know that it is off".
+    switching: host -> "action by who since when", an operator's switching that may still be under way.
     """
 
     now: float
@@ -143,3 +165,4 @@ class Facts:
     servers: Mapping[str, tuple[Server, ...]] = field(default_factory=dict)
     maintenance: Mapping[str, str] = field(default_factory=dict)
     acknowledged: Mapping[str, str] = field(default_factory=dict)
+    switching: Mapping[str, str] = field(default_factory=dict)

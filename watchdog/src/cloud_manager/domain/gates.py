@@ -31,9 +31,12 @@ NAMES_SHOWN = 5
 
 
 def planned(view: View) -> Verdict:
-    """1. Maintenance by this system explains it."""
+    """1. Maintenance or a power operation by this system explains it."""
     reason = view.facts.maintenance.get(view.name)
-    return PASS if reason is None else Hold(f"in maintenance: {reason}")
+    if reason is not None:
+        return Hold(f"in maintenance: {reason}")
+    switching = view.facts.switching.get(view.name)
+    return PASS if switching is None else Hold(f"an operator switches its power: {switching}")
 
 
 def operators_act(view: View) -> Verdict:

@@ -48,7 +48,7 @@ class Cycle:
         self._eyes = eyes
 
     def run_once(self) -> Decision | None:
-        """None: another watchdog acts. Raises StoreUnavailable; then nothing was started."""
+        """None: another watchdog acts. Raises StoreUnavailable, Overtaken; then nothing was started."""
         eyes = self._eyes
         self._lease = lease = self._leadership.take()
         if lease is None:

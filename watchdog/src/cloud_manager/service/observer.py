@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
-from cloud_manager.domain.facts import ComputeHost, Facts, JobFact, Server
+from cloud_manager.domain.facts import ComputeHost, Facts, JobFact, Server, Switching
 from cloud_manager.domain.records import HostRecord, Records, State
 from cloud_manager.errors import CloudUnavailable
 from cloud_manager.ports import Clock, Cloud, Journal, PowerControls
@@ -28,6 +29,7 @@ class Observer:
 
     def observe(self, records: Records) -> Facts:
         operator = self._journal.operator_facts()
+        switching = {s.host: _words(s) for s in operator.switchings if s.may_last(self._clock.now())}
         keys = [key for record in records.hosts.values() for key in (record.job, record.read_job) if key]
         jobs = self._journal.jobs(keys)
         controls = self._controls.titles()
@@ -41,6 +43,7 @@ class Observer:
                 jobs=jobs,
                 maintenance=operator.maintenance,
                 acknowledged=operator.acknowledged,
+                switching=switching,
             )
         return Facts(
             now=self._clock.now(),
@@ -52,6 +55,7 @@ class Observer:
             servers=self._servers(records, view.hosts, jobs),
             maintenance=operator.maintenance,
             acknowledged=operator.acknowledged,
+            switching=switching,
         )
 
     def _servers(
@@ -67,6 +71,11 @@ class Observer:
             except CloudUnavailable as error:
                 log.warning("servers.unknown host=%s error=%s", record.name, error)
         return found
+
+
+def _words(switching: Switching) -> str:
+    since = datetime.fromtimestamp(switching.at, UTC)
+    return f"{switching.action} by {switching.who} since {since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _servers_matter(record: HostRecord, host: ComputeHost | None, job: JobFact | None) -> bool:

@@ -47,6 +47,11 @@ def require(connection: Connection, lease: Lease) -> None:
         raise NotLeader(f"the lease of {lease.holder} (epoch {lease.epoch}) is lost: {other} holds it now")
 
 
+def no_decision_meanwhile(connection: Connection) -> None:
+    """Keep watchdogs from recording decisions until the end of the transaction."""
+    _locked(connection)
+
+
 def _holder(connection: Connection) -> str:
     now = float(connection.scalar(NOW[connection.dialect.name]) or 0)
     row = connection.execute(select(models.Lease.__table__).where(models.Lease.id == ROW)).one_or_none()

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from cloud_manager.adapters.store.part import Part
 from cloud_manager.adapters.store.rows import fitting
+from cloud_manager.adapters.store.switchings import switchings
 from cloud_manager.db import models
 from cloud_manager.errors import BadInput
 from cloud_manager.ports import OperatorFacts
@@ -38,6 +39,7 @@ def _facts(connection: Connection) -> OperatorFacts:
     return OperatorFacts(
         maintenance={row.host: row.reason for row in maintenance},
         acknowledged={host: f"{who}: {why}" for host, who, why in words},
+        switchings=switchings(connection),
     )
 
 

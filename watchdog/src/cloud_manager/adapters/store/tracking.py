@@ -12,8 +12,11 @@ from cloud_manager.adapters.store.jobs import plan_jobs
 from cloud_manager.adapters.store.leases import require
 from cloud_manager.adapters.store.part import Part, chunks
 from cloud_manager.adapters.store.rows import host_record, host_row, sight_of, sight_row
+from cloud_manager.adapters.store.switchings import switchings
 from cloud_manager.db import models
+from cloud_manager.domain.actions import Recover
 from cloud_manager.domain.records import Decision, HostRecord, Records, State
+from cloud_manager.errors import Overtaken
 from cloud_manager.ports import Lease
 
 ROW = 1
@@ -38,11 +41,24 @@ def _load(connection: Connection) -> Records:
 
 def _save(connection: Connection, decision: Decision, lease: Lease) -> None:
     require(connection, lease)
+    _require_unswitched(connection, decision)
     _write_hosts(connection, decision.changed)
     _write_sight(connection, sight_row(decision.records))
     write_incidents(connection, decision.changed, decision.steps)
     write_steps(connection, decision.steps)
     plan_jobs(connection, decision.actions)
+
+
+def _require_unswitched(connection: Connection, decision: Decision) -> None:
+    """Who began to switch a host since it was looked at must not be fenced (SPEC S3, gate 1)."""
+    recovered = {action.host for action in decision.actions if isinstance(action, Recover)}
+    if not recovered:
+        return
+    looked_at = {step.host: step.at for step in decision.steps}
+    for switching in switchings(connection):
+        if switching.host in recovered and switching.may_last(looked_at.get(switching.host, switching.at)):
+            words = f"{switching.action} by {switching.who} has just begun"
+            raise Overtaken(f"host {switching.host} is not recovered now: {words}")
 
 
 def _write_hosts(connection: Connection, changed: Sequence[HostRecord]) -> None:
