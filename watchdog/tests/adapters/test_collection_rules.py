@@ -11,6 +11,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils import power_amt
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls import DRIVERS
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import identity_key as collections_key
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_secrets import SEPARATOR
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 from cloud_manager.domain.power import PROTOCOLS, ControlType, identity_key, kept_identity
 
@@ -32,7 +33,7 @@ def test_another_identity_stays_another(other: str) -> None:
 
 
 DRIVERS_OPTIONS = {
-    "ipmi": (),
+    "ipmi": (SEPARATOR,),
     "redfish": power_redfish.OPTIONS,
     "amt": power_amt.OPTIONS,
     "ssh": power_ssh.OPTIONS,

@@ -19,9 +19,9 @@ from cloud_manager.domain.power_rules import (
     machine,
     require_free,
     require_own_device,
+    require_whole,
     same_address,
     settled,
-    require_whole,
 )
 from cloud_manager.domain.switching import Order, require_not_in_hand
 from cloud_manager.errors import BadInput
@@ -210,7 +210,8 @@ class FakePowerControls:
 
     def conclude(self, number: int, result: str, message: str) -> None:
         begun = self._log[number - 1]
-        self._log[number - 1] = replace(begun, result=result, details=f"{begun.details}: {message}")
+        details = ": ".join(filter(None, (begun.details, message)))
+        self._log[number - 1] = replace(begun, result=result, details=details)
         if self._journal is not None:
             self._journal.switchings.pop(number, None)
 

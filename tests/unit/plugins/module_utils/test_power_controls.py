@@ -44,7 +44,7 @@ def test_a_control_gets_the_port_of_its_protocol() -> None:
         ({"username": "u" * 17}, "username is longer than the 16 bytes"),
         ({"password": "é" * 11}, "password is longer than the 20 bytes"),
         ({"password": "p/" + "k" * 21, "options": {"password_separator": "/"}}, "Kg key is longer than the 20 bytes"),
-        ({"password": "onlyone", "options": {"password_separator": "/"}}, "is not two secrets with the password_separator"),
+        ({"password": "onlyone", "options": {"password_separator": "/"}}, "is not two secrets with"),
         ({"outlet": 3}, "protocol ipmi has no outlets, remove outlet 3"),
         ({"options": {"kg": "1", "color": "red"}}, "has the option password_separator only, remove: color, kg"),
     ],

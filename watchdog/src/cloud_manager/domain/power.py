@@ -47,12 +47,13 @@ class Protocol:
 
 
 TLS = ("ca_cert", "scheme", "verify")
-SNMP = ("version", "board_port", "password_separator", "auth_protocol", "priv_protocol", "inverted")
+SEPARATOR = "password_separator"
+SNMP = ("version", "board_port", SEPARATOR, "auth_protocol", "priv_protocol", "inverted")
 SSH = ("domain", "known_hosts", "private_key", "uri")
 
 # What the collection's drivers take: they refuse a host all of whose controls they can't make sense of.
 PROTOCOLS: Mapping[str, Protocol] = {
-    "ipmi": Protocol(ControlType.BMC, 623, tells_identity=True),
+    "ipmi": Protocol(ControlType.BMC, 623, tells_identity=True, options=(SEPARATOR,)),
     "redfish": Protocol(ControlType.BMC, 443, selector="system", tells_identity=True, options=(*TLS, "system")),
     "amt": Protocol(ControlType.BMC, 16992, tells_identity=True, options=TLS),
     "snmp": Protocol(ControlType.RELAY, 161, username=Need.OPTIONAL, outlets=8, options=SNMP),
