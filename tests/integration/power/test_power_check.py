@@ -48,7 +48,7 @@ def test_a_failing_control_fails_the_playbook_by_name_whatever_else_answers(site
     place = f"(ipmi {second.address}:{second.port})"
     assert len(failing) == 4
     assert f"host {HOST}: power control spare {place} refuses the login" in failing[0]
-    assert "correct the username or password of this power control" in failing[0]
+    assert "correct the username, password or Kg key of this power control" in failing[0]
     assert f"it tells identity {site.bench.guid}, recorded is SERIAL-1" in failing[1]
     assert failing[2].startswith("host half: power control relay (modbus ")
     assert "has no outlet; give" in failing[2]

@@ -149,7 +149,7 @@ def test_linking_again_changes_the_options_and_what_was_proven_with_others_is_no
         (replace(BMC, title="x", password=Secret("")), "x: password"),
         (replace(LAB, title="x", options={"domain": "vm"}), "x: option domain names one machine"),
         (replace(BMC, title="x", options={"password": "p"}), "x: option password looks like a secret"),
-        (replace(BMC, title="x", options={"scheme": "http"}), "protocol ipmi has no option scheme: it has none"),
+        (replace(BMC, title="x", options={"scheme": "http"}), "ipmi has no option scheme: it has password_sep"),
         (
             replace(BOARD, title="x", options={"bord_port": 5}),
             "snmp has no option bord_port: it has version, board_port",

@@ -202,7 +202,7 @@ def test_a_run_is_one_row_of_the_log_with_what_came_of_it(full: Program, run: Ru
     run("verify", "board")
     run("initialise", "bmc-1", "--forget-identity", "--host", "compute-01")
     run("initialise", "--all")
-    renewed = f"host compute-01; host compute-01 by bmc-1: {OLD} -> {NEW}"
+    renewed = f"host compute-01: host compute-01 by bmc-1: {OLD} -> {NEW}"
     assert [(row.action, row.subject, row.result, row.details) for row in logged(full)] == [
         ("power_control.verify", "board", "1 verified, 1 not", "host compute-01 (outlet 4) by board: FAILED"),
         ("power_control.initialise", "bmc-1", "1 initialised, 0 not", renewed),

@@ -203,9 +203,9 @@ def _logged(app: PowerApp, verb: str, title: str | None, host: str | None = None
     except BaseException as error:
         details = str(error) if isinstance(error, CloudManagerError) else type(error).__name__
         with suppress(CloudManagerError):
-            app.power_controls.conclude(number, run.result, "; ".join(filter(None, (scope, details))))
+            app.power_controls.conclude(number, run.result, details)
         raise
-    app.power_controls.conclude(number, run.result, "; ".join(filter(None, (scope, run.details))))
+    app.power_controls.conclude(number, run.result, run.details)
 
 
 def read_all(
