@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from cloud_manager.adapters.store import SqlPowerControls
 from cloud_manager.db import Database, PasswordBox, schema
+from cloud_manager.db.crypto import create_key
 from cloud_manager.domain.power import PowerControl, Secret
 from cloud_manager.errors import BadInput
 
@@ -44,11 +45,27 @@ def test_with_another_key_the_control_is_listed_and_its_password_refused_with_th
     first = SqlPowerControls(database, PasswordBox(tmp_path / "key", creates=True), who="anna")
     first.add(BMC)
     first.link("compute-01", "bmc-1", None, default=True)
-    other = SqlPowerControls(database, PasswordBox(tmp_path / "other", creates=True), who="anna")
+    create_key(tmp_path / "other")
+    other = SqlPowerControls(database, PasswordBox(tmp_path / "other", creates=False), who="anna")
     other.add(PowerControl("bmc-2", "ipmi", "192.0.2.12", 623, "admin", Secret("x")))
     assert len(other.list()) == 2
     with pytest.raises(BadInput, match=r"bmc-1.*other.*key file"):
         other.of("compute-01")
+    other.link("compute-01", "bmc-2")
+    unusable, usable = other.of("compute-01")
+    assert (unusable.control.title, unusable.control.password.reveal()) == ("bmc-1", "")
+    assert (usable.control.title, usable.control.password.reveal()) == ("bmc-2", "x")
+
+
+def test_a_lost_key_is_not_replaced_behind_the_operators_back(database: Database, tmp_path: Path) -> None:
+    """All passwords would be lost with it, and nobody would know before the next fencing."""
+    controls = SqlPowerControls(database, PasswordBox(tmp_path / "key", creates=True), who="anna")
+    controls.add(BMC)
+    (tmp_path / "key").unlink()
+    with pytest.raises(BadInput, match=r"key file .* is missing: put it back"):
+        controls.add(PowerControl("bmc-2", "ipmi", "192.0.2.12", 623, "admin", Secret("x")))
+    assert not (tmp_path / "key").exists()
+    assert len(controls.list()) == 1
 
 
 def test_every_change_is_logged_with_who_when_and_what(database: Database, tmp_path: Path) -> None:

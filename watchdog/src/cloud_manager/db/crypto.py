@@ -19,7 +19,7 @@ from cloud_manager.errors import BadInput
 class PasswordBox:
     """Encrypts and decrypts with the key in a file, which is read at the first use.
 
-    creates: make the file when something is to be encrypted and it doesn't exist; right only where no other
+    creates: make the file when the first password is to be encrypted and it doesn't exist; right only where no other
     controller needs the same key. Raises BadInput with the remedy.
     """
 
@@ -27,8 +27,9 @@ class PasswordBox:
         self._path = key_file
         self._creates = creates
 
-    def encrypt(self, password: Secret) -> str:
-        if self._creates and not self._path.exists():
+    def encrypt(self, password: Secret, first: bool) -> str:
+        """first: no password was encrypted before, so no key can have been lost."""
+        if self._creates and first and not self._path.exists():
             _made(self._path)
         return self._fernet().encrypt(password.reveal().encode()).decode()
 
@@ -49,8 +50,8 @@ class PasswordBox:
             return Fernet(self._path.read_bytes().strip())
         except FileNotFoundError as error:
             raise BadInput(
-                f"key file {self._path} is missing: copy it from another controller; for a first controller run "
-                "`aos-cloud-manager db create-key`"
+                f"key file {self._path} is missing: put it back, or copy it from another controller; for a first "
+                "controller run `aos-cloud-manager db create-key` (what another key encrypted has to be given anew)"
             ) from error
         except OSError as error:
             raise BadInput(f"key file {self._path} can't be read ({error.strerror}): let this user read it") from error

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ from cloud_manager.domain.power_rules import (
     require_whole,
 )
 from cloud_manager.errors import BadInput
+
+log = logging.getLogger(__name__)
 
 Rows = Sequence[Row[Any]]
 
@@ -76,9 +79,24 @@ class Links(PowerPart):
         return {host: tuple(titles) for host, titles in found.items()}
 
     def of(self, host: str) -> tuple[PowerLink, ...]:
-        """The default first, with passwords; empty where nothing is linked. Raises BadInput where the key is wrong."""
+        """The default first, with passwords; empty where nothing is linked. Raises BadInput where the key is wrong.
+
+        Where it is right for another control, one with a password of another key is given none: it can't be used, which
+        the playbooks tell, and keeps no other control from being used.
+        """
         rows = self._database.read(lambda connection: _links(connection, host))
-        return tuple(link_of(row, control_of_link(row, self._decrypted(row.password, row.title))) for row in rows)
+        passwords: list[Secret] = []
+        wrong: list[BadInput] = []
+        for row in rows:
+            try:
+                passwords.append(self._decrypted(row.password, row.title))
+            except BadInput as error:
+                log.warning("power_control.unusable host=%s error=%s", host, error)
+                wrong.append(error)
+                passwords.append(Secret(""))
+        if wrong and len(wrong) == len(rows):
+            raise wrong[0]
+        return tuple(link_of(row, control_of_link(row, one)) for row, one in zip(rows, passwords, strict=True))
 
     def _link(
         self,

@@ -67,10 +67,16 @@ class PowerPart(Part):
 
     def _encrypted(self, password: Secret) -> str:
         """A control without a password needs no key."""
-        return self._box.encrypt(password) if password.reveal() else ""
+        if not password.reveal():
+            return ""
+        return self._box.encrypt(password, first=not self._database.read(_any_password))
 
     def _decrypted(self, stored: str, title: str) -> Secret:
         return self._box.decrypt(stored, title) if stored else Secret("")
+
+
+def _any_password(connection: Connection) -> bool:
+    return connection.scalar(select(_TABLE.id).where(_TABLE.password != "").limit(1)) is not None
 
 
 def known(connection: Connection, title: str) -> Row[Any]:
