@@ -2,13 +2,18 @@
 """`./dev docs`: what is drawn from the code, so that it cannot tell a different story than the code."""
 
 import importlib
+import json
 import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from cloud_manager.domain import diagram
 
+ARGUMENT_SPECS = Path(__file__).resolve().parents[2] / "playbooks" / "argument_specs"
 COLLECTIONS = Path(__file__).resolve().parents[2] / "collections"
 MODULE_UTILS = "ansible_collections.aos.cloud_manager.plugins.module_utils"
 
@@ -18,13 +23,44 @@ def protocol_table() -> str:
     if str(COLLECTIONS) not in sys.path:
         sys.path.insert(0, str(COLLECTIONS))
     drivers = importlib.import_module(f"{MODULE_UTILS}.power_controls").DRIVERS
-    base = importlib.import_module(f"{MODULE_UTILS}.power_driver").Driver
     rows = [
         f"| [{name}]({name}.md) | {_first_sentence(driver)} | {driver.default_port} | "
-        f"{'yes' if driver.identity is not base.identity else 'no'} |"
+        f"{'yes' if driver.tells_identity() else 'no'} |"
         for name, driver in sorted(drivers.items())
     ]
     return "\n".join(["| protocol | device | default port | tells its identity |", "|---|---|---|---|", *rows])
+
+
+def playbook_tables() -> str:
+    """Return what each playbook does, from its first comment, and its variables, from its argument spec."""
+    return "\n\n".join(_playbook_table(page) for page in sorted(ARGUMENT_SPECS.glob("*.yml")))
+
+
+def _playbook_table(page: Path) -> str:
+    comments = (line[2:] for line in (page.parents[1] / page.name).read_text().splitlines() if line.startswith("# "))
+    spec = yaml.safe_load(page.read_text())["argument_spec"]
+    rows = [f"| `{name}` | {_default(option)} | {_sentences(option['description'])} |" for name, option in spec.items()]
+    return "\n".join(
+        [
+            f"## {page.stem}",
+            "",
+            next(comments).rstrip(":.") + ".",
+            "",
+            "| variable | default | meaning |",
+            "|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _default(option: Mapping[str, Any]) -> str:
+    if option.get("required"):
+        return "required"
+    return f"`{json.dumps(option['default'])}`" if "default" in option else ""
+
+
+def _sentences(said: str | list[str]) -> str:
+    return " ".join([said] if isinstance(said, str) else said).replace("|", "\\|")
 
 
 def _first_sentence(driver: type) -> str:
@@ -38,6 +74,7 @@ PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
         "gate table": diagram.gate_table,
     },
     Path("docs/power/README.md"): {"protocol table": protocol_table},
+    Path("docs/playbooks.md"): {"playbooks": playbook_tables},
 }
 
 
