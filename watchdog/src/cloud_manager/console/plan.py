@@ -58,7 +58,8 @@ def planned(facts: Facts, records: Records, decision: Decision) -> list[Line]:
 def rendered(lines: list[Line], decision: Decision, seen: int) -> list[str]:
     head = [f"blind: {decision.blind}"] if decision.blind else []
     if not lines:
-        return [*head, f"{seen} hosts seen, all in service: nothing would be done"]
+        state = "" if decision.blind else ", all in service"
+        return [*head, f"{seen} hosts seen{state}: nothing would be done"]
     rows = [(line.host, line.seen, _way(line), line.action or "-") for line in lines]
     reasons = [f"  {line.host}: {line.why}" for line in lines if line.why]
     return [*head, table(("HOST", "NOVA SAYS", "STATE", "WOULD DO"), rows), *(["why:", *reasons] if reasons else [])]

@@ -31,7 +31,7 @@ def show(args: argparse.Namespace, app: App) -> int:
     for link in failing:
         print(failing_line(link))
     if not hosts:
-        print("all hosts are healthy")
+        print("all hosts are healthy" if holder else "no host is held or in recovery, and nobody watches them")
         return 0
     rows = [(r.name, str(r.state), moment(r.since), str(r.incident or "-")) for r in hosts]
     print(table(("HOST", "STATE", "SINCE", "INCIDENT"), rows))
