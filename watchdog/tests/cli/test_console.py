@@ -139,8 +139,10 @@ def test_a_cloud_that_is_not_configured_ends_the_command(site: Site, command: st
 def test_an_installation_without_failures_says_so(site: Site) -> None:
     assert site.run("status")[:2] == (
         0,
-        "active watchdog: none, nobody holds the lease\nlast cycle of this controller: none\n"
-        "no host is held or in recovery, and nobody watches them\n",
+        (
+            "active watchdog: none, nobody holds the lease\nlast cycle of this controller: none\n"
+            "no host is held or in recovery, and nobody watches them\n"
+        ),
     )
     assert site.run("incidents")[:2] == (0, "no incidents\n")
     assert site.run("plan")[:2] == (0, "3 hosts seen, all in service: nothing would be done\n")
