@@ -15,11 +15,11 @@ import pytest
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls import devices
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import ControlError
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits, NeverReached, Switching
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import (
     SECONDS,
     PowerControlContract,
+    switch,
 )
 from tests.integration.power.conftest import HOST
 
@@ -144,17 +144,6 @@ class TwoSupplies:
             self._board.fault(name)
         else:
             self._board.stick(outlet)
-
-
-def switch(device: Device, state: str, timeout: float = 10.0) -> dict[str, t.Any]:
-    """Run the whole sequence; return `power`, whether it was reached or not."""
-    switching = Switching(device, state, Limits(timeout, 2, 0.1))
-    switching.look()
-    try:
-        return switching.apply()
-    except NeverReached as error:
-        power: dict[str, t.Any] = error.facts["power"]
-        return power
 
 
 class BoardContract(PowerControlContract):

@@ -16,14 +16,16 @@ import pytest
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_amt import Amt
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_controls import devices
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import ControlError
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits, NeverReached, Switching
-from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import PowerControlContract
+from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import (
+    SECONDS,
+    PowerControlContract,
+    refusal,
+    switch,
+)
 from tests.integration.power.conftest import HOST
 
 SIMULATOR = Path(__file__).with_name("amt_simulator.py")
-SECONDS = 5.0
 
 
 class Engine:
@@ -122,24 +124,6 @@ def secure(tmp_path: Path) -> Iterator[Engine]:
 
 class TestAmt(PowerControlContract):
     """The fixture `bench` is the one above."""
-
-
-def switch(device: Device, state: str, timeout: float = 10.0) -> dict[str, t.Any]:
-    """Run the whole sequence; return `power`, whether it was reached or not."""
-    switching = Switching(device, state, Limits(timeout, 2, 0.2))
-    switching.look()
-    try:
-        return switching.apply()
-    except NeverReached as error:
-        power: dict[str, t.Any] = error.facts["power"]
-        return power
-
-
-def refusal(device: Device, action: str = "") -> ControlError:
-    """Return what the control says instead of obeying."""
-    with pytest.raises(ControlError) as caught:
-        device.send(action, SECONDS) if action else device.read(SECONDS)
-    return caught.value
 
 
 @pytest.mark.parametrize(

@@ -27,14 +27,7 @@ class TestIpmi(PowerControlContract):
 
 
 def switch(bmc: Bmc, state: str, timeout: float = 10.0, **fields: object) -> dict[str, t.Any]:
-    """Run the whole sequence; return `power`, whether it was reached or not."""
-    switching = Switching(bmc.device_with(bmc.password, **fields), state, Limits(timeout, 2, 0.3))
-    switching.look()
-    try:
-        return switching.apply()
-    except NeverReached as error:
-        power: dict[str, t.Any] = error.facts["power"]
-        return power
+    return switched(bmc.device_with(bmc.password, **fields), state, Limits(timeout, 2, 0.3))
 
 
 def test_off_is_confirmed_in_half_a_second(bench: Bmc) -> None:

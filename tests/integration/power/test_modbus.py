@@ -21,8 +21,9 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import (
     SECONDS,
     SeveralOutletsContract,
+    switch,
 )
-from tests.integration.power.relay_board import Board, RelayContract, TwoSupplies, switch
+from tests.integration.power.relay_board import Board, RelayContract, TwoSupplies
 
 DEVICE = Path(__file__).with_name("modbus_device.py")
 UNIT = 7

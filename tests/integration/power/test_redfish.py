@@ -17,6 +17,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.power_redfish im
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits, NeverReached, Switching
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import (
     PowerControlContract,
+    switched,
 )
 from tests.integration.power.conftest import HOST
 from tests.integration.power.redfish_bmc import ADDRESS, OTHER_SYSTEM, SYSTEM, RedfishBmc, free_port, write_certificate
@@ -49,14 +50,7 @@ class TestRedfish(PowerControlContract):
 
 
 def switch(bench: RedfishBmc, state: str, timeout: float = 10.0, **fields: object) -> dict[str, t.Any]:
-    """Run the whole sequence; return `power`, whether it was reached or not."""
-    switching = Switching(bench.device_with(**fields), state, Limits(timeout, 2, 0.3))
-    switching.look()
-    try:
-        return switching.apply()
-    except NeverReached as error:
-        power: dict[str, t.Any] = error.facts["power"]
-        return power
+    return switched(bench.device_with(**fields), state, Limits(timeout, 2, 0.3))
 
 
 def resets(bench: RedfishBmc) -> list[str]:

@@ -20,9 +20,10 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import (
     SECONDS,
     SeveralOutletsContract,
+    switch,
 )
 from tests.integration.power.conftest import HOST
-from tests.integration.power.relay_board import OUTLET, BoardContract, RelayContract, TwoSupplies, switch
+from tests.integration.power.relay_board import OUTLET, BoardContract, RelayContract, TwoSupplies
 from tests.integration.power.snmp_board import AUTH, PRIV, PROTOCOLS, READ, WRITE, SnmpBoard, user_of
 
 MakeBoard = Callable[[str], SnmpBoard]

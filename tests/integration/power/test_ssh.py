@@ -6,25 +6,25 @@ from __future__ import annotations
 import os
 import signal
 import time
-import typing as t
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control, ControlError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_driver import Control
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_process import Device
 from ansible_collections.aos.cloud_manager.plugins.module_utils.power_ssh import Ssh
-from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits, NeverReached, Switching
+from ansible_collections.aos.cloud_manager.plugins.module_utils.power_switch import Limits, Switching
 from ansible_collections.aos.cloud_manager.tests.unit.plugins.module_utils.power_contract import (
+    SECONDS,
     PowerControlContract,
     children,
     eventually,
+    refusal,
+    switch,
 )
 from tests.integration.power.conftest import HOST
 from tests.integration.power.hypervisor import UUID, Hypervisor, processes
-
-SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -46,24 +46,6 @@ class TestSsh(PowerControlContract):
     """The fixture `bench` is the one above; the guest of the bench obeys a soft off."""
 
     patience = 12.0
-
-
-def switch(device: Device, state: str, timeout: float = 10.0) -> dict[str, t.Any]:
-    """Run the whole sequence; return `power`, whether it was reached or not."""
-    switching = Switching(device, state, Limits(timeout, 2, 0.2))
-    switching.look()
-    try:
-        return switching.apply()
-    except NeverReached as error:
-        power: dict[str, t.Any] = error.facts["power"]
-        return power
-
-
-def refusal(device: Device, action: str = "") -> ControlError:
-    """Return what the control says instead of obeying."""
-    with pytest.raises(ControlError) as caught:
-        device.send(action, SECONDS) if action else device.read(SECONDS)
-    return caught.value
 
 
 def test_an_off_is_confirmed_and_the_guest_is_gone(bench: Hypervisor) -> None:

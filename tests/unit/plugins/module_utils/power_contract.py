@@ -66,6 +66,17 @@ def switched(device: Reachable, state: str, limits: Limits) -> dict[str, t.Any]:
         return t.cast("dict[str, t.Any]", error.facts["power"])
 
 
+def switch(device: Reachable, state: str, timeout: float = 10.0) -> dict[str, t.Any]:
+    return switched(device, state, Limits(timeout, 2, 0.2))
+
+
+def refusal(device: Device, action: str = "") -> ControlError:
+    """Return what the control says instead of obeying."""
+    with pytest.raises(ControlError) as caught:
+        device.send(action, SECONDS) if action else device.read(SECONDS)
+    return caught.value
+
+
 class ComesOn:
     """The bench's control; its host comes on after the second off reading, the first that follows a command."""
 
