@@ -7,7 +7,7 @@ import json
 import logging
 import logging.handlers
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,6 +97,14 @@ class App:
 
     @cached_property
     def playbooks(self) -> AnsiblePlaybooks:
+        return self._playbooks(self.access.environment, self.access.clouds_yaml)
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """Power is read and switched without a cloud, also while the cloud can't be used."""
+        return self._playbooks({}, "")
+
+    def _playbooks(self, environment: Mapping[str, str], clouds_yaml: str) -> AnsiblePlaybooks:
         from cloud_manager.adapters.runner import AnsiblePlaybooks, RunnerOptions
 
         options = self.config.executor
@@ -107,8 +115,8 @@ class App:
             timeout=options.playbook_timeout,
             keep=options.keep_artifacts,
             variables=self.config.playbook_vars,
-            environment=self.access.environment,
-            clouds_yaml=self.access.clouds_yaml,
+            environment=environment,
+            clouds_yaml=clouds_yaml,
         )
         try:
             return AnsiblePlaybooks(settings, self.clock)
@@ -116,10 +124,6 @@ class App:
             raise BadInput(
                 f"the folders of playbooks can't be used ({error}): give this user [executor] state_dir and run_dir"
             ) from error
-
-    @property
-    def verifier(self) -> Verifier:
-        return self.playbooks
 
     @cached_property
     def observer(self) -> Observer:

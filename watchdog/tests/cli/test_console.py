@@ -27,6 +27,7 @@ from cloud_manager.ports import IncidentReport, IncidentSummary, Move
 from watchdog.tests.adapters import small_collection
 from watchdog.tests.fakes.openstack_api import PASSWORD, Answer, OpenStackApi
 
+COLLECTIONS = Path(__file__).resolve().parents[3] / "collections"
 OPENED = 1_790_000_000.0
 
 
@@ -134,6 +135,18 @@ def test_a_cloud_that_is_not_configured_ends_the_command(site: Site, command: st
     status, _, err = site.run(command)
     assert (status, err.count("\n")) == (2, 1)
     assert "cloud nowhere can't be used" in err
+
+
+def test_power_is_read_while_the_cloud_cannot_be_used(site: Site) -> None:
+    text = site.config.read_text().replace("cloud = scripted", "cloud = nowhere")
+    site.config.write_text(f"{text}collections_path = {COLLECTIONS}\n")
+    board = ("--title", "board", "--protocol", "modbus", "--address", "127.0.0.1", "--port", "1", "--outlets", "8")
+    assert site.run("power-control", "add", *board)[0] == 0
+    assert site.run("power-control", "link", "c1", "board", "--outlet", "3")[0] == 0
+    status, out, err = site.run("power-control", "status", "board", "--outlet", "3")
+    assert status == 1
+    assert "refuses the connection" in out + err
+    assert "cloud" not in out + err
 
 
 def test_an_installation_without_failures_says_so(site: Site) -> None:
