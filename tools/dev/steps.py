@@ -66,7 +66,8 @@ def _integration() -> Iterator[Sequence[Command]]:
     yield (
         _MACHINE,
         _pytest("pytest power, PXE", "--numprocesses=4", "--dist=loadscope", *POWER_TESTS),
-        _pytest("pytest integration, contract", "tests/integration", CONTRACT_TESTS, *others),
+        _pytest("pytest contract", "--numprocesses=2", "--dist=loadscope", CONTRACT_TESTS),
+        _pytest("pytest integration", "tests/integration", *others),
     )
 
 
