@@ -96,15 +96,11 @@ class HostSwitching:
         """Look only: at the default control, at another where it cannot be read."""
         for device in self._order:
             switching = self._try(device)
-            try:
-                power = switching.not_sent()
-            except NeverReached as error:
-                self._said.append(error.facts["power"])
-                if switching.foreign:
-                    return None
-                continue
-            self._said.append(power)
-            return power | {"message": f"{power['message']}; {self._intention(switching)}"}
+            power = self._told(switching.not_sent)
+            if power is not None:
+                return power | {"message": f"{power['message']}; {self._intention(switching)}"}
+            if switching.foreign:
+                return None
         return None
 
     def _intention(self, switching: Switching) -> str:
@@ -119,14 +115,11 @@ class HostSwitching:
         objections: list[dict[str, t.Any]] = []
         for number, device in enumerate(self._order):
             switching = self._try(device)
-            try:
-                power = switching.apply()
-            except NeverReached as error:
-                self._said.append(error.facts["power"])
+            power = self._told(switching.apply)
+            if power is None:
                 if switching.foreign:
                     return None
                 continue
-            self._said.append(power)
             if number == 0 and not device.cuts_supply:
                 return power
             objections = self._objections(device)
@@ -136,6 +129,16 @@ class HostSwitching:
                 break
         self._said += objections
         return None
+
+    def _told(self, act: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any] | None:
+        """Note what an attempt came to; return it if it reached what was asked for."""
+        try:
+            power = act()
+        except NeverReached as error:
+            self._said.append(error.facts["power"])
+            return None
+        self._said.append(power)
+        return power
 
     def _try(self, device: Reachable) -> Switching:
         switching = Switching(device, self._state, self._limits, self._clock)

@@ -88,11 +88,9 @@ def observe(devices: t.Sequence[Device | Gang], limits: Limits, *, identity: boo
         left = limits.timeout - (time.monotonic() - started)
         answering = [seen for seen in observations if seen.error is None or seen.error.foreign]
         for seen in answering:
-            seen.identity = None if isinstance(seen.device, Device) else ""
+            seen.identity = None if seen.device.tells_identity else ""
         asking = [
-            (seen, seen.device.start_identifying(max(0.0, left)))
-            for seen in answering
-            if isinstance(seen.device, Device)
+            (seen, seen.device.start_identifying(max(0.0, left))) for seen in answering if seen.device.tells_identity
         ]
         for seen, exchange in asking:
             try:

@@ -154,7 +154,7 @@ class Switching:
         self._sent_at: float | None = None  # monotonic time of the last command that was accepted
         self._accepted = False  # of the present goal, or not needed for it
         self._proofs = 0
-        self._proofs_since = 0.0  # monotonic time of the first of them
+        self._proofs_since = self._proofs_until = 0.0  # monotonic times of the first and the last of them
         self.before = UNKNOWN
         self.seen = UNKNOWN
 
@@ -241,9 +241,7 @@ class Switching:
 
     @property
     def _proven(self) -> bool:
-        steady = (
-            self._accepted or self._goal.proof == ON or self._clock.monotonic() - self._proofs_since >= STEADY_SECONDS
-        )
+        steady = self._proofs_until - self._proofs_since >= STEADY_SECONDS or self._accepted or self._goal.proof == ON
         return self._proofs >= self._proofs_needed and steady
 
     @property
@@ -297,7 +295,8 @@ class Switching:
     def _count(self, seen: str) -> None:
         """Count consecutive proofs. Silence between two of them starts the count again, as the opposite does."""
         if seen == self._goal.proof:
-            self._proofs_since = self._proofs_since if self._proofs else self._clock.monotonic()
+            self._proofs_until = self._clock.monotonic()
+            self._proofs_since = self._proofs_since if self._proofs else self._proofs_until
             self._proofs += 1
         elif self._left > 0:
             self._proofs = 0

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import abc
 import signal
 import socket
 import subprocess
@@ -26,7 +27,7 @@ from tests.integration.power.conftest import HOST
 OUTLET = 3
 
 
-class Board:
+class Board(abc.ABC):
     """A running board. A subclass names its relays and its process. It is ended by close(), even when stopped."""
 
     protocol: t.ClassVar[str]
@@ -50,12 +51,13 @@ class Board:
             )
         self._wait_until_it_answers()
 
+    @abc.abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """Return the program that serves the board, with its arguments."""
 
+    @abc.abstractmethod
     def relay(self, outlet: int) -> str:
         """Return the name of the file of an outlet's relay."""
-        raise NotImplementedError
 
     def item(self) -> dict[str, t.Any]:
         """Return the item of `power_controls` for this board."""

@@ -294,6 +294,13 @@ def test_a_refused_off_whose_time_is_too_short_is_no_proof() -> None:
     assert Run("off", ["off"], [NEEDLESS], timeout=4).result == "UNKNOWN"
 
 
+def test_silence_after_two_off_readings_does_not_make_a_refused_off_steady() -> None:
+    """The host may have come on in the seconds that nobody saw."""
+    run = Run("off", ["off", "off", "off", SILENCE], [NEEDLESS], timeout=8)
+    assert [reading["state"] for reading in run.power["readings"]] == ["off", "off", "off", "unknown"]
+    assert run.result == "UNKNOWN"
+
+
 def test_a_refused_on_is_confirmed_by_a_reading() -> None:
     run = Run("on", ["off", "on"], [NEEDLESS])
     assert (run.result, run.changed) == ("ON_CONFIRMED", True)
