@@ -311,7 +311,7 @@ def test_a_migration_that_was_killed_after_any_of_its_statements_is_taken_up_aga
             schema.migrate(database, end, allow_data_loss=True)
         if len(done) < count:
             break
-        assert schema.current(database) == (end if done[-1] == schema.DROP_NUMBER else start)
+        assert schema.current(database) == (start if database.embedded or done[-1] != schema.DROP_NUMBER else end)
         assert schema.migrate(database, end, allow_data_loss=True) == end
         assert tables(database) == tables(undisturbed), done
         assert content(database) == content(undisturbed), done

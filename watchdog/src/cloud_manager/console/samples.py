@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`aos-cloud-manager configure`: the guide's first step. It writes sample files and nothing that is in force."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from cloud_manager.config.samples import samples, write_samples
+
+FOLDER = "/etc/aos"
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    configuring = subparsers.add_parser("configure", help="write the sample files with every parameter and its default")
+    configuring.add_argument("--folder", type=Path, default=Path(FOLDER), metavar="DIR", help="default: %(default)s")
+    # a configuration that can't be read is what samples are wanted for
+    configuring.set_defaults(handler=configure, needs_configuration=False)
+
+
+def configure(args: argparse.Namespace, _app: object) -> int:
+    print(written(args.folder))
+    return 0
+
+
+def written(folder: Path) -> str:
+    """Write the samples; a line for each file that says whether it was written."""
+    new = write_samples(folder)
+    return "\n".join(
+        f"{path} written" if path in new else f"{path} is up to date" for path in (folder / name for name in samples())
+    )
