@@ -45,5 +45,6 @@ def check_config(_args: argparse.Namespace, app: App) -> int:
     print(f"read: {', '.join(app.config.files) or 'no file, all parameters have their defaults'}")
     print(f"database: {app.database.name}")
     print(f"cloud: {label}")
+    print(f"systemd: the watchdog hangs after {app.silence:.0f} s without a sign; WatchdogSec enables that")
     print("the configuration is valid; `aos-cloud-manager plan` tries what it names")
     return 0

@@ -27,6 +27,8 @@ IDLE_SECONDS = 5
 # How long a database server may be silent, seconds.
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 30
 ATTEMPTS = 4
+# How long a transaction may take against a server that says nothing, with the waits between its attempts, seconds.
+SILENT_SECONDS = ATTEMPTS * (CONNECT_SECONDS + ANSWER_SECONDS + 1)
 
 # MariaDB error numbers after which the server has rolled back: lock wait timeout, deadlock.
 ROLLED_BACK = (1205, 1213)
