@@ -418,6 +418,7 @@ def test_a_refused_loss_changes_nothing_and_names_each_loss_with_its_rows_and_ho
     assert ("store.db.backup" if database.embedded else "mariadb-dump --host=127.0.0.1 --port=") in said
     assert "--allow-data-loss" in said
     assert PASSWORD not in said
+    assert "-- loses table power_controls: 2 rows, controls of other protocols than ipmi\n" in schema.sql(database, 1)
 
 
 def test_going_down_two_numbers_names_what_each_step_loses(database: Database) -> None:

@@ -32,16 +32,20 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     lister.add_argument("--format", choices=("table", "json"), default="table", help="default: %(default)s")
     lister.set_defaults(handler=show)
     mover = commands.add_parser("migrate", help="bring the database to the newest migration, or to a given one")
-    mover.add_argument(
-        "--migration", type=int, metavar="N", help="go up or down to this number; 0 empties the database"
-    )
-    mover.add_argument("--sql", action="store_true", help="show what would be run, and change nothing")
-    mover.add_argument(
-        "--allow-data-loss", action="store_true", help="go down also where rows are lost; back the database up first"
-    )
+    add_migrate_options(mover)
     mover.set_defaults(handler=migrate)
     key = commands.add_parser("create-key", help="make the key that encrypts the passwords of power controls")
     key.set_defaults(handler=make_key)
+
+
+def add_migrate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--migration", type=int, metavar="N", help="go up or down to this number; 0 empties the database"
+    )
+    parser.add_argument("--sql", action="store_true", help="show what would be run, and change nothing")
+    parser.add_argument(
+        "--allow-data-loss", action="store_true", help="go down also where rows are lost; back the database up first"
+    )
 
 
 def show(args: argparse.Namespace, app: App) -> int:

@@ -13,19 +13,17 @@ FOLDER = "/etc/aos"
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     configuring = subparsers.add_parser("configure", help="write the sample files with every parameter and its default")
-    configuring.add_argument("--folder", type=Path, default=Path(FOLDER), metavar="DIR", help="default: %(default)s")
+    add_options(configuring)
     # a configuration that can't be read is what samples are wanted for
     configuring.set_defaults(handler=configure, needs_configuration=False)
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--folder", type=Path, default=Path(FOLDER), metavar="DIR", help="default: %(default)s")
+
+
 def configure(args: argparse.Namespace, _app: object) -> int:
-    print(written(args.folder))
+    new = write_samples(args.folder)
+    for path in (args.folder / name for name in samples()):
+        print(f"{path} written" if path in new else f"{path} is up to date")
     return 0
-
-
-def written(folder: Path) -> str:
-    """Write the samples; a line for each file that says whether it was written."""
-    new = write_samples(folder)
-    return "\n".join(
-        f"{path} written" if path in new else f"{path} is up to date" for path in (folder / name for name in samples())
-    )

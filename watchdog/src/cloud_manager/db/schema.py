@@ -69,11 +69,15 @@ def migrate(database: Database, to: int | None = None, allow_data_loss: bool = F
 
 
 def sql(database: Database, to: int | None = None) -> str:
-    """What migrate would run, in the database's own dialect; "" where it would run nothing. Changes nothing."""
+    """What migrate would run, in the database's own dialect, under a comment for each loss. Changes nothing.
+
+    "" where it would run nothing.
+    """
     target, found = _wanted(to), current(database)
     if found == target:
         return ""
     _known_here(found)
+    losses = database.read(lambda connection: _losses(connection, found, target)) if found > target else []
     written = io.StringIO()
     config = _alembic(written)
     config.attributes["dialect"] = database.engine.dialect.name
@@ -82,7 +86,7 @@ def sql(database: Database, to: int | None = None) -> str:
     else:
         command.downgrade(config, f"{found}:{target or 'base'}", sql=True)
     end = "" if target else f"\n\n{DROP_NUMBER};"
-    return f"{written.getvalue().strip()}{end}\n"
+    return "".join(f"-- loses {loss}\n" for loss in losses) + f"{written.getvalue().strip()}{end}\n"
 
 
 def prepare(database: Database) -> None:
