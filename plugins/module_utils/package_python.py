@@ -166,7 +166,9 @@ def _install_collection(folder: Path, tarball: str) -> None:
     galaxy = folder / "bin" / "ansible-galaxy"
     _require_program(galaxy)
     with tempfile.TemporaryDirectory(prefix="aos-galaxy-") as home:
-        alone = {"HOME": home, "ANSIBLE_HOME": home, "ANSIBLE_CONFIG": os.devnull}
+        settings = Path(home, "ansible.cfg")
+        settings.touch()
+        alone = {"HOME": home, "ANSIBLE_HOME": home, "ANSIBLE_CONFIG": str(settings)}
         install = ["collection", "install", "--offline", "--no-deps", "-p", str(folder / "collections"), tarball]
         done = run([str(galaxy), *install], alone)
     if done.status:

@@ -44,7 +44,7 @@ class Root:
     """The folder of an installation, which need not exist."""
 
     def __init__(self, path: str) -> None:
-        if not os.path.isabs(path) or os.path.normpath(path) == "/":
+        if not os.path.isabs(path) or not os.path.normpath(path).strip("/"):
             raise AosError(f"root {path!r} is no absolute path of a folder; give one such as /opt/aos/cloud-manager")
         self.path = Path(path)
         self.releases_folder = self.path / "releases"
