@@ -8,20 +8,13 @@ import zipfile
 import pytest
 
 from tests.packaging.tree import ROOT, run
-from tools.dev.collection import copy_work_tree
+from tests.targets.wheelhouse import product_wheel
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Build the wheel from a copy of the work tree; return its path."""
-    copy, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    copy_work_tree(ROOT, copy)
-    done = run(
-        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", target, copy / "watchdog"]
-    )
-    assert done.returncode == 0, done.stdout
-    (built,) = target.glob("aos_cloud_manager-*.whl")
-    return built
+    """Build the wheel; return its path."""
+    return product_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
