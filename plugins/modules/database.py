@@ -201,7 +201,9 @@ ARGUMENTS: dict[str, t.Any] = {
     "connect_timeout": {"type": "int", "default": 10},
 }
 # In characters. MariaDB's users; MySQL's are shorter and refused by itself.
-LONGEST_DATABASE, LONGEST_USER, LONGEST_HOST = 64, 80, 255
+LONGEST_DATABASE = 64
+LONGEST_USER = 80
+LONGEST_HOST = 255
 SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
 
 
