@@ -22,6 +22,7 @@ from tests.lab import rest
 from tests.lab.client import Lab
 
 PASSWORD, OTHER = 'a $ecret; of `the` "test" \\ ü', "another of the test"
+BY_HAND = "password"
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
 WAYS = ["api", "rabbitmqctl"]
 Run = Callable[..., dict[str, Any]]
@@ -52,9 +53,9 @@ class Broker:
         return subprocess.run(command, input=password, capture_output=True, text=True, check=False).returncode == 0
 
     def as_the_guide_says(self, user: str, vhost: str) -> None:
-        """Step 5 of the guide."""
+        """Step 5 of the guide, which names the password as an argument."""
         for arguments in (
-            ["add_user", user, PASSWORD],
+            ["add_user", user, BY_HAND],
             ["add_vhost", vhost],
             ["set_permissions", "-p", vhost, user, ".*", ".*", ".*"],
             ["set_permissions", user, ".*", ".*", ".*"],
@@ -114,7 +115,7 @@ def test_it_ends_where_the_guide_ends(made: Run, broker: Broker, way: str) -> No
     made(via=way)
     assert broker.permissions("aos") == {"aos": broker.permissions("by hand")["by-hand"]}
     assert broker.permissions("/")["aos"] == broker.permissions("/")["by-hand"]
-    assert not made(via=way, user="by-hand", vhost="by hand")["changed"]
+    assert not made(via=way, user="by-hand", vhost="by hand", password=BY_HAND)["changed"]
 
 
 @pytest.mark.parametrize("way", WAYS)
