@@ -171,7 +171,7 @@ def apply(cloud: Cloud, changes: t.Sequence[Change], ids: dict[str, str], passwo
             sender.delete(path)
             continue
         fields = {**change.fields, **{field: ids[thing] for field, thing in change.refers.items()}}
-        send = {"POST": sender.post, "PATCH": sender.patch, "PUT": sender.put}[change.method]
+        send = getattr(sender, change.method.lower())
         answer = send(path, {change.thing: fields} if change.thing else {})
         if change.thing:
             answers[change.thing] = answer[change.thing]

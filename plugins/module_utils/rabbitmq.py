@@ -106,7 +106,7 @@ def made(found: Holdings, wanted: Wanted) -> Holdings:
     return Holdings(
         made_user(found.user, wanted),
         {wanted.vhost: frozenset([OUR_MARK]), **found.vhosts},
-        {**found.permissions, **granted},
+        granted,
     )
 
 

@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
 import pytest
+from ansible.module_utils.testing import patch_module_args
 
 from tests.integration.deployment.databases import Database, run_database
+from tests.lab.client import Lab
 from watchdog.tests.contract.mariadb import MariaDB, mariadb
 
 __all__ = ["mariadb"]
@@ -17,3 +25,21 @@ def database(mariadb: MariaDB, capsys: pytest.CaptureFixture[str]) -> Database:
         return run_database(capsys, {"login_socket": mariadb.socket} | options)
 
     return run
+
+
+@pytest.fixture
+def run(lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
+    """Run a module as the lab's administrator, and return what it printed."""
+    for name, value in lab.environment().items():
+        if name in ("OS_CLIENT_CONFIG_FILE", "OS_CLOUD"):
+            monkeypatch.setenv(name, value)
+
+    def call(module: ModuleType, **options: Any) -> dict[str, Any]:
+        with patch_module_args(options), pytest.raises(SystemExit):
+            module.main()
+        printed = capsys.readouterr().out
+        sys.stderr.write(printed)
+        outcome: dict[str, Any] = json.loads(printed)
+        return outcome
+
+    return call
