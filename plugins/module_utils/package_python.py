@@ -103,7 +103,7 @@ class Pip:
             raise AosError(f"pip {command} of {PRODUCT} failed: {done.reason}; {self._remedy(done)}")
 
     def _remedy(self, done: Ended) -> str:
-        if "No matching distribution found" not in done.text:
+        if "No matching distribution found" not in done.said:
             return "correct that and run it again"
         if self.wheelhouse:
             return f"put a wheel of it that fits this Python into the wheelhouse {self.wheelhouse}"

@@ -13,7 +13,6 @@ import dataclasses
 import json
 import os
 import re
-import secrets
 import shutil
 import typing as t
 from pathlib import Path
@@ -49,6 +48,7 @@ class Root:
         self.path = Path(path)
         self.releases_folder = self.path / "releases"
         self._link = self.path / "current"
+        self._next_link = self.path / ".current"
         self.current_program = self._link / "bin" / PROGRAM
 
     def folder(self, release: str) -> Path:
@@ -83,10 +83,10 @@ class Root:
     def switch(self, release: str) -> None:
         """Point `current` to a release in one step. Raises AosError."""
         left = self.folder(self.current() or release) / RECORD
-        temporary = self._link.with_name(f".current-{secrets.token_hex(8)}")
         try:
-            temporary.symlink_to(Path("releases", release))
-            temporary.replace(self._link)
+            self._next_link.unlink(missing_ok=True)
+            self._next_link.symlink_to(Path("releases", release))
+            self._next_link.replace(self._link)
             with contextlib.suppress(FileNotFoundError):
                 os.utime(left)
         except OSError as error:
@@ -107,13 +107,14 @@ class Root:
 
     def strangers(self) -> list[str]:
         """Return the paths that were not made by us."""
-        ours = {self._link, self.releases_folder, *(self.folder(name) for name in self._ours())}
+        ours = {self._link, self._next_link, self.releases_folder, *(self.folder(name) for name in self._ours())}
         return [str(path) for path in (*_entries(self.path), *_entries(self.releases_folder)) if path not in ours]
 
     def remove_all(self) -> None:
         """Remove what we made, and the folders where nothing else is left. Raises AosError."""
         if self.current():
             self._link.unlink()
+        self._next_link.unlink(missing_ok=True)
         for name in self._ours():
             self.remove(name)
         for folder in (self.releases_folder, self.path):

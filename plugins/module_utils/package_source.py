@@ -18,6 +18,7 @@ import tarfile
 import tomllib
 import typing as t
 import zipfile
+import zlib
 from pathlib import Path
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.program import run, without_credentials
@@ -29,6 +30,8 @@ COLLECTION = ("aos", "cloud_manager")
 MADE = re.compile(r"(build|__pycache__|\.git|.*\.egg-info|.*\.pyc)")
 GIT = re.compile(r"git\+(?P<address>[a-z]+://[^#]+?)@(?P<ref>[^@:#/-][^@:#]*)(#subdirectory=(?P<folder>[^&#]+))?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
+# What reading a damaged archive may raise beside the archive's own error.
+BROKEN = (OSError, EOFError, zlib.error)
 SECRET = re.compile(r"https?://[^/@\s]+@|://[^/@\s]*:[^/@\s]*@")
 
 
@@ -155,7 +158,7 @@ def collection_digest(path: Path) -> str:
             member = archive.extractfile("MANIFEST.json")
             about = json.load(member)["collection_info"] if member else {}
             name = (about.get("namespace"), about.get("name"))
-    except (OSError, tarfile.TarError, ValueError, KeyError) as error:
+    except (*BROKEN, tarfile.TarError, ValueError, KeyError) as error:
         raise AosError(f"collection {path} is no tarball of a collection: {error}; build it again") from error
     if name != COLLECTION:
         raise AosError(f"collection {path} holds {name[0]}.{name[1]}, not {'.'.join(COLLECTION)}; correct its path")
@@ -169,7 +172,7 @@ def _metadata(path: Path) -> t.Mapping[str, str | None]:
             if path.suffix != ".whl" or len(names) != 1:
                 raise AosError(f"source {path} is no wheel; give the file that `pip wheel` made, with its name")
             return email.message_from_bytes(archive.read(names[0]))
-    except (OSError, zipfile.BadZipFile) as error:
+    except (*BROKEN, zipfile.BadZipFile) as error:
         raise AosError(f"source {path} is no wheel: {error}; copy it again") from error
 
 

@@ -24,22 +24,27 @@ OURS_ALONE = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended. text: what it wrote on both outputs, or on the first alone where so asked."""
+    """How a program ended. text: what it wrote on its first output. errors: on its second."""
 
     status: int
     text: str
+    errors: str = ""
+
+    @property
+    def said(self) -> str:
+        return f"{self.text}\n{self.errors}"
 
     @property
     def reason(self) -> str:
         """The last line that says why it failed: of pip the last that begins with ERROR."""
-        lines = [line.strip() for line in self.text.splitlines() if line.strip()]
+        lines = [line.strip() for line in self.said.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR:")]
         last = (errors or lines or [f"it ended with status {self.status}"])[-1]
         return without_credentials(last.removeprefix("ERROR:").strip())
 
     @property
     def disk_full(self) -> bool:
-        return self.status != 0 and "No space left on device" in self.text
+        return self.status != 0 and "No space left on device" in self.said
 
 
 def without_credentials(text: str) -> str:
@@ -55,10 +60,11 @@ def run(arguments: t.Sequence[str], environment: t.Mapping[str, str] | None = No
             arguments,
             env={**inherited, "LC_ALL": "C.UTF-8", **(environment or {})},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
     except OSError as error:
         raise AosError(f"{arguments[0]} cannot be run: {error.strerror}; install it or correct its path") from error
-    return Ended(done.returncode, done.stdout.decode("utf-8", "replace"))
+    return Ended(done.returncode, done.stdout, done.stderr)

@@ -129,6 +129,7 @@ kept:
   sample: ["/opt/aos/cloud-manager/notes.txt was not made by aos.cloud_manager"]
 """
 
+import os
 import sys
 import tempfile
 import typing as t
@@ -245,6 +246,7 @@ def in_system(params: dict[str, t.Any], check_mode: bool, folder: Path) -> dict[
 def run(params: dict[str, t.Any], check_mode: bool, _warn: t.Callable[[str], None]) -> dict[str, t.Any]:
     """What the module returns. Raises AosError."""
     check_options(params)
+    os.umask(0o022)  # The daemon's user must be able to run what root installs.
     with tempfile.TemporaryDirectory(prefix="aos-package-") as folder:
         if params["system"]:
             return in_system(params, check_mode, Path(folder))

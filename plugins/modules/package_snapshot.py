@@ -34,7 +34,7 @@ options:
   folder:
     description:
       - Folder of all snapshots, made with rights for root alone.
-      - The guide's C(/tmp/rollback/cloud_manager) is possible, but is emptied when the machine starts.
+      - The guide's folder below C(/tmp) is possible, but is emptied when the machine starts.
       - A folder that others can write, unless it is sticky as C(/tmp) is, or that belongs to another user, is refused.
     type: path
     default: /var/lib/aos/rollback/cloud_manager

@@ -109,6 +109,7 @@ def test_only_our_collection_is_taken(tmp_path: Path) -> None:
     with pytest.raises(AosError, match=r"holds some\.other, not aos\.cloud_manager"):
         collection_digest(collection(tmp_path / "other", "some", "other"))
     (tmp_path / "text").write_text("text")
-    for path in (tmp_path / "text", tmp_path / "none"):
+    (tmp_path / "cut").write_bytes((tmp_path / "ours").read_bytes()[:100])
+    for path in (tmp_path / "text", tmp_path / "none", tmp_path / "cut"):
         with pytest.raises(AosError, match="is no tarball of a collection"):
             collection_digest(path)
