@@ -2,7 +2,7 @@
 """Fixtures for tests against a real lab.
 
 `lab`: the one on slot AOS_LAB_SLOT; made at the start and removed at the end, unless AOS_LAB_KEEP=1: then a running one
-is used, and it stays. `sound_lab`: the same, reset for this test.
+is used, and it stays. AOS_LAB_HOSTS: how many hosts. `sound_lab`: the same, reset for this test.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 from tests.lab.client import Lab
 
-HOSTS = 6
+HOSTS = int(os.environ.get("AOS_LAB_HOSTS") or 6)
 
 
 @pytest.fixture(scope="session")

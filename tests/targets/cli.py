@@ -9,9 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.lab.client import Lab
 from tests.lab.errors import LabError
 from tests.lab.progress import Progress
-from tests.targets import rootfs
+from tests.targets import rootfs, scenarios, site
 from tests.targets.plan import Plan
 from tests.targets.target import Target, down_all
 
@@ -36,6 +37,12 @@ def parser() -> argparse.ArgumentParser:
     added.add_argument("name", metavar="NAME")
     added.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
     added.set_defaults(run=execute)
+    added = commands.add_parser(
+        "molecule", help="run scenarios (all, if none is named); makes the lab if there is none"
+    )
+    added.add_argument("scenarios", nargs="*", metavar="SCENARIO")
+    added.add_argument("--only", default="test", metavar="ACTION", help="molecule's own: converge, verify, login ...")
+    added.set_defaults(run=molecule)
     return root
 
 
@@ -78,3 +85,15 @@ def status(plan: Plan, _: argparse.Namespace) -> None:
 def execute(plan: Plan, arguments: argparse.Namespace) -> None:
     command = Target(plan, arguments.name).command(*arguments.argv)
     os.execvp(command[0], command)
+
+
+def molecule(plan: Plan, arguments: argparse.Namespace) -> None:
+    lab = Lab(plan.slot)
+    if not lab.is_up():
+        lab.up(hosts=2)
+    site.write(plan, lab)
+    for name in arguments.scenarios or scenarios.names():
+        done = scenarios.run(plan, name, command=arguments.only)
+        print(done.stdout)
+        if done.returncode:
+            raise LabError(f"scenario {name} failed: see above")

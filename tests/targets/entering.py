@@ -16,7 +16,7 @@ ENVIRONMENT = (
 
 
 def leader(instance: Path) -> int:
-    """The pid, as this machine counts, of the target's systemd; 0 while it has none. It changes when a target reboots."""
+    """The pid, as this machine counts, of the target's systemd; 0 while it has none. A reboot changes it."""
     try:
         supervisor = (instance / PID_FILE).read_text().strip()
         children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()

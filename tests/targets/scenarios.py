@@ -28,7 +28,9 @@ def environment(plan: Plan, scenario: str) -> dict[str, str]:
     }
 
 
-def run(plan: Plan, scenario: str, project: Path = REPOSITORY, command: str = "test") -> subprocess.CompletedProcess[str]:
+def run(
+    plan: Plan, scenario: str, project: Path = REPOSITORY, command: str = "test"
+) -> subprocess.CompletedProcess[str]:
     """Run the scenario of this project, from its destruction to its destruction; everything it says is in stdout."""
     config = str(project / "molecule" / "config.yml")
     return subprocess.run(

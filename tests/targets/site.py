@@ -26,7 +26,7 @@ def write(plan: Plan, lab: Lab) -> Path:
 
 
 def of_lab(lab: Lab) -> dict[str, Any]:
-    """`ports` and `urls` by the names of tests/lab/plan.py; MariaDB's root has no password, keystone's admin has one."""
+    """`ports` and `urls` by the names of tests/lab/plan.py; MariaDB's root has no password, `password` is admin's."""
     return {
         "ports": {name: lab.plan.port(name) for name in PORTS},
         "urls": {name: lab.plan.url(name) for name in PORTS},

@@ -15,10 +15,12 @@ from tests.targets import cgroups, entering, rootfs
 from tests.targets.plan import Plan
 
 # The overlay is mounted where nobody else sees it: it is gone with the last process of the target, however that ends.
+# So is what nspawn keeps below /run; on a disk it would refuse to tidy that up when the target reboots.
 LAUNCH = """
 root=$1 layers=$2 && shift 2
 while [ "$1" != -- ]; do echo $$ >"$1" && shift; done
-shift && mount -t overlay overlay -o "$layers" "$root" && exec "$@"
+shift && mkdir -p /run/systemd/nspawn && mount -t tmpfs tmpfs /run/systemd/nspawn
+mount -t overlay overlay -o "$layers" "$root" && exec "$@"
 """
 
 

@@ -13,6 +13,8 @@ from tools.dev.running import Command
 CONTRACT_TESTS = "watchdog/tests/contract"
 # Each bench has processes and addresses of its own, and most of their time is spent on waiting for silent devices.
 POWER_TESTS = ("tests/integration/power", "tests/integration/pxe")
+# They install on targets with a real systemd, for which a small lab is enough.
+DEPLOYMENT_TESTS = "tests/integration/deployment"
 UNIT_TESTS = ("watchdog/tests", "tests/unit", "tests/tools", f"--ignore={CONTRACT_TESTS}")
 
 
@@ -62,13 +64,19 @@ def _collection() -> Iterator[Sequence[Command]]:
 
 @contextmanager
 def _integration() -> Iterator[Sequence[Command]]:
-    others = (f"--ignore={folder}" for folder in POWER_TESTS)
+    others = (f"--ignore={folder}" for folder in (*POWER_TESTS, DEPLOYMENT_TESTS))
     yield (
         _MACHINE,
         _pytest("pytest power, PXE", "--numprocesses=4", "--dist=loadscope", *POWER_TESTS),
         _pytest("pytest contract", "--numprocesses=2", "--dist=loadscope", CONTRACT_TESTS),
         _pytest("pytest integration", "tests/integration", *others),
     )
+
+
+@contextmanager
+def _deployment() -> Iterator[Sequence[Command]]:
+    arguments = (sys.executable, "-m", "pytest", "--durations=10", DEPLOYMENT_TESTS)
+    yield (_MACHINE, Command("pytest deployment", arguments, environment={"AOS_LAB_HOSTS": "2"}))
 
 
 @contextmanager
@@ -81,6 +89,7 @@ STEPS = (
     Step("unit", "the daemon's core, the modules' and the tools' own code", _unit),
     Step("collection", "ansible-test, the tarball and the wheel in empty places", _collection),
     Step("integration", "adapters and modules against real databases and power controls", _integration),
+    Step("deployment", "installed on Debian 12 and 13 with a real systemd, Molecule's scenarios too", _deployment),
     Step("e2e", "the lab: hypervisors die, their servers come back", _e2e),
 )
 
