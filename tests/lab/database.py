@@ -20,7 +20,7 @@ from tests.lab.control_plane import ControlPlane
 from tests.lab.infrastructure import TUNING, Database
 from tests.lab.plan import Plan
 from tests.lab.record import write_private
-from tests.lab.requisites import LOCK, cache_locked, venv_path
+from tests.lab.requisites import LOCK, venv_path
 
 SCHEMAS = ("keystone", "placement", "glance", "neutron", "nova_api", "nova_cell0", "nova_cell1")
 # keystone's name of a service -> (its type, ours, the path of its endpoint)
@@ -58,7 +58,7 @@ def template_password(plan: Plan) -> str:
 def build_template(plan: Plan, control_plane: ControlPlane, password: str) -> None:
     """Make it in this lab's own folder (configured with `password`), then move it into the cache.
 
-    Nothing of the lab runs before and after.
+    Nothing of the lab runs before and after. Who calls it holds the cache.
     """
     database, path = Database(plan), template_path(plan)
     database.install()
@@ -72,15 +72,13 @@ def build_template(plan: Plan, control_plane: ControlPlane, password: str) -> No
     register_services(rest.Session(plan.url("keystone"), password), plan, password)
     control_plane.stop("keystone")
     database.stop()
-    with cache_locked(plan):
-        new = path.with_name(path.name + ".new")
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(mode=0o700)
-        shutil.move(database.folder, new / "mysql")
-        shutil.move(plan.data / "keystone", new / "keystone")
-        write_private(new / "password.json", json.dumps(password))
-        shutil.rmtree(path, ignore_errors=True)
-        new.rename(path)
+    new = path.with_name(path.name + ".new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700)
+    shutil.move(database.folder, new / "mysql")
+    shutil.move(plan.data / "keystone", new / "keystone")
+    write_private(new / "password.json", json.dumps(password))
+    new.rename(path)
 
 
 def restore_template(plan: Plan) -> None:

@@ -137,7 +137,7 @@ class MessageBus:
     def alive(self) -> bool:
         return processes.alive(str(self._plan.folder), "rabbitmq", f"{self._plan.pids}/rabbitmq")
 
-    def wait_ready(self, timeout: float = 60) -> None:
+    def wait_ready(self, timeout: float = 120) -> None:
         wait(self._answers, timeout, "rabbitmq")
 
     def stop(self) -> None:

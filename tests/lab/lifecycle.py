@@ -116,17 +116,23 @@ class _Builder:
         self._satisfy()
         for folder in (self._plan.pids, self._plan.logs, self._plan.data):
             folder.mkdir(parents=True)
-        if not database.template_ready(self._plan):
-            with self._progress.step("databases of all services, once"):
-                password = database.new_password()
-                self._configure(password)
-                database.build_template(self._plan, self._control_plane, password)
+        self._template()
         with self._progress.step("databases"):
             password = database.template_password(self._plan)
             write_private(self._plan.folder / "password.json", json.dumps(password))
             self._configure(password)
             database.restore_template(self._plan)
         self.complete(hosts)
+
+    def _template(self) -> None:
+        """Who comes second waits for the first one's."""
+        with requisites.cache_locked(self._plan):
+            if database.template_ready(self._plan):
+                return
+            with self._progress.step("databases of all services, once"):
+                password = database.new_password()
+                self._configure(password)
+                database.build_template(self._plan, self._control_plane, password)
 
     def complete(self, hosts: int) -> None:
         """Start all that does not run."""

@@ -81,7 +81,8 @@ def _deployment() -> Iterator[Sequence[Command]]:
 
 @contextmanager
 def _e2e() -> Iterator[Sequence[Command]]:
-    yield (_MACHINE, _pytest("pytest e2e", "tests/e2e"))
+    # Each worker has a lab of its own, where the stories of its modules wait most of the time.
+    yield (_MACHINE, _pytest("pytest e2e", "--numprocesses=2", "--dist=loadscope", "tests/e2e"))
 
 
 STEPS = (
