@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All that an installation may change: on a target, in MariaDB, in RabbitMQ and in keystone.
+
+A state is {section: lines}; two of them are compared line by line, so that a difference can be read.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tests.lab import rest
+from tests.lab.client import Lab
+from tests.lab.lifecycle import password_of
+
+State = Mapping[str, Sequence[str]]
+# Runs a Python program, given as text, inside the target; returns what it printed.
+RunPython = Callable[[str], str]
+
+PROBE = Path(__file__).with_name("probe.py")
+PASSWORD_HASH = re.compile(r" IDENTIFIED (BY|VIA|WITH) .*?(?= WITH GRANT OPTION|$)")
+
+
+def gather(run_python: RunPython, lab: Lab) -> State:
+    return {**of_target(run_python), **of_services(lab)}
+
+
+def of_target(run_python: RunPython) -> State:
+    found: State = json.loads(run_python(PROBE.read_text()))
+    return found
+
+
+def of_services(lab: Lab) -> State:
+    return {
+        "databases": [name for (name,) in lab.sql("SELECT schema_name FROM information_schema.schemata ORDER BY 1")],
+        "grants": sorted(_grants(lab)),
+        "rabbitmq": sorted(_rabbitmq(lab)),
+        "keystone": sorted(_keystone(lab)),
+    }
+
+
+def differences(before: State, after: State, sections: Sequence[str] | None = None) -> list[str]:
+    """`- section: line` for what went, `+ section: line` for what came; empty where both are the same."""
+    found = []
+    for section in sections if sections is not None else before:
+        old, new = set(before[section]), set(after[section])
+        found += [f"- {section}: {line}" for line in sorted(old - new)]
+        found += [f"+ {section}: {line}" for line in sorted(new - old)]
+    return found
+
+
+def _grants(lab: Lab) -> Iterator[str]:
+    """Each account's grants, without its password."""
+    for user, host in lab.sql("SELECT user, host FROM mysql.user WHERE NOT (user = '' AND host = '')"):
+        for (grant,) in lab.sql(f"SHOW GRANTS FOR '{user}'@'{host}'"):
+            yield PASSWORD_HASH.sub("", grant)
+
+
+def _rabbitmq(lab: Lab) -> Iterator[str]:
+    def listed(kind: str) -> list[dict[str, object]]:
+        credentials = base64.b64encode(b"guest:guest").decode()
+        url = f"{lab.plan.url('rabbitmq-management')}/api/{kind}"
+        answer, _headers = rest.call("GET", url, headers={"Authorization": f"Basic {credentials}"})
+        found: list[dict[str, object]] = answer
+        return found
+
+    for vhost in listed("vhosts"):
+        yield f"vhost {vhost['name']}"
+    for user in listed("users"):
+        yield f"user {user['name']}"
+    for right in listed("permissions"):
+        rights = " ".join(str(right[name]) for name in ("configure", "write", "read"))
+        yield f"permissions of {right['user']} on {right['vhost']}: {rights}"
+
+
+def _keystone(lab: Lab) -> Iterator[str]:
+    session = rest.Session(lab.plan.url("keystone"), password_of(lab.plan))
+
+    def listed(kind: str, query: str = "") -> list[dict[str, object]]:
+        found: list[dict[str, object]] = session.request("GET", f"{lab.plan.url('keystone')}/v3/{kind}{query}")[kind]
+        return found
+
+    services = {service["id"]: service for service in listed("services")}
+    for kind in ("users", "projects", "regions"):
+        yield from (f"{kind[:-1]} {thing.get('name', thing['id'])}" for thing in listed(kind))
+    yield from (f"service {service['type']} {service['name']}" for service in services.values())
+    for endpoint in listed("endpoints"):
+        kind = services[endpoint["service_id"]]["type"]
+        yield f"endpoint {kind} {endpoint['region_id']} {endpoint['interface']} {endpoint['url']}"
+    for assigned in session.request("GET", f"{lab.plan.url('keystone')}/v3/role_assignments?include_names=true")[
+        "role_assignments"
+    ]:
+        who = assigned.get("user") or assigned["group"]
+        where = assigned["scope"].get("project", {}).get("name") or "no project"
+        yield f"role {assigned['role']['name']} of {who['name']} on {where}"
