@@ -76,7 +76,9 @@ def printed(*command):
 
 def units():
     """Each unit file with its state, and each service that runs."""
-    yield from (" ".join(line.split()[:2]) for line in printed("systemctl", "list-unit-files", "--no-legend", "--plain"))
+    yield from (
+        " ".join(line.split()[:2]) for line in printed("systemctl", "list-unit-files", "--no-legend", "--plain")
+    )
     running = printed("systemctl", "list-units", "--type=service", "--state=running", "--no-legend", "--plain")
     yield from (f"{line.split()[0]} runs" for line in running)
 
