@@ -161,10 +161,10 @@ def test_a_file_arrives_and_comes_back_as_it_was(target, tmp_path, monkeypatch, 
     monkeypatch.setenv("ANSIBLE_PIPELINING", pipelining)
     content = bytes(range(256)) * 5000
     (tmp_path / "there").write_bytes(content)
-    done = ansible(target, "ansible.builtin.copy", f"src={tmp_path}/there dest=/root/copied mode=0640")
+    done = ansible(target, "ansible.builtin.copy", f"src={tmp_path}/there dest=/srv/copied mode=0640")
     assert done.returncode == 0, done.stdout
-    assert target.run("stat", "--format=%a %s", "/root/copied").stdout == f"640 {len(content)}\n"
-    done = ansible(target, "ansible.builtin.fetch", f"src=/root/copied dest={tmp_path}/back flat=true")
+    assert target.run("stat", "--format=%a %s", "/srv/copied").stdout == f"640 {len(content)}\n"
+    done = ansible(target, "ansible.builtin.fetch", f"src=/srv/copied dest={tmp_path}/back flat=true")
     assert done.returncode == 0, done.stdout
     assert (tmp_path / "back").read_bytes() == content
 
@@ -180,11 +180,11 @@ def test_a_target_that_reboots_is_reached_again(plan):
     try:
         target.up()
         before = target.leader
-        target.run("touch", "/root/kept")
+        target.run("touch", "/srv/kept")
         target.run("systemctl", "reboot", check=False)
         wait(lambda: target.leader not in (0, before), 30, "the target to come back")
         target.wait_running()
-        assert target.run("cat", "/root/kept").returncode == 0
+        assert target.run("cat", "/srv/kept").returncode == 0
     finally:
         target.down()
 
