@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-PID_FILE = "nspawn.pid"
+PID_FILE = "supervisor.pid"
 ENVIRONMENT = (
     "HOME=/root",
     "LANG=C.UTF-8",
@@ -19,8 +19,7 @@ def leader(instance: Path) -> int:
     """The pid, as this machine counts, of the target's systemd; 0 while it has none. A reboot changes it."""
     try:
         supervisor = (instance / PID_FILE).read_text().strip()
-        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-        return next((int(child) for child in children if _is_init(Path("/proc", child))), 0)
+        return next((int(pid) for pid in _descendants(supervisor) if _is_init(Path("/proc", pid))), 0)
     except OSError:
         return 0
 
@@ -28,6 +27,12 @@ def leader(instance: Path) -> int:
 def command(leader_pid: int, argv: Sequence[str]) -> list[str]:
     """Return what runs `argv` in the target with a target's environment, not ours."""
     return ["nsenter", f"--target={leader_pid}", "--all", "env", "--ignore-environment", *ENVIRONMENT, *argv]
+
+
+def _descendants(pid: str) -> Iterator[str]:
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        yield child
+        yield from _descendants(child)
 
 
 def _is_init(process: Path) -> bool:

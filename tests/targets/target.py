@@ -14,13 +14,16 @@ from tests.lab.progress import Progress, wait
 from tests.targets import cgroups, entering, rootfs
 from tests.targets.plan import Plan
 
+ISOLATION = ("--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc")
 # The overlay is mounted where nobody else sees it: it is gone with the last process of the target, however that ends.
-# So is what nspawn keeps below /run; on a disk it would refuse to tidy that up when the target reboots.
+# So is what nspawn keeps below /run; on a disk it would refuse to tidy that up. It ends with 133 when
+# the target reboots.
 LAUNCH = """
 root=$1 layers=$2 && shift 2
 while [ "$1" != -- ]; do echo $$ >"$1" && shift; done
 shift && mkdir -p /run/systemd/nspawn && mount -t tmpfs tmpfs /run/systemd/nspawn
-mount -t overlay overlay -o "$layers" "$root" && exec "$@"
+mount -t overlay overlay -o "$layers" "$root" || exit
+while :; do "$@"; [ $? = 133 ] || exit; done
 """
 
 
@@ -96,7 +99,8 @@ class Target:
         processes.spawn(
             str(self.plan.folder),
             self.name,
-            ["unshare", "--mount", "--propagation=private", *argv],
+            # When the one process that carries our marks dies, all of the target does.
+            ["unshare", *ISOLATION, *argv],
             pid_file=str(self.folder / entering.PID_FILE),
             log=str(self.folder / "console.log"),
             # Both releases want the unified hierarchy, whatever this machine's systemd uses.

@@ -24,6 +24,7 @@ PLAYBOOK = """---
       ansible.builtin.command: systemd-run --unit=example sleep infinity
       args:
         creates: /run/systemd/transient/example.service
+      changed_when: false
     - name: {task}
       {does}
 """

@@ -15,7 +15,7 @@ import pytest
 from tests.lab import processes
 from tests.lab.plan import REPOSITORY
 from tests.lab.progress import wait
-from tests.targets import cgroups
+from tests.targets import cgroups, entering
 from tests.targets.plan import Plan
 from tests.targets.rootfs import RELEASES
 from tests.targets.target import Target, down_all
@@ -161,10 +161,10 @@ def test_a_file_arrives_and_comes_back_as_it_was(target, tmp_path, monkeypatch, 
     monkeypatch.setenv("ANSIBLE_PIPELINING", pipelining)
     content = bytes(range(256)) * 5000
     (tmp_path / "there").write_bytes(content)
-    done = ansible(target, "ansible.builtin.copy", f"src={tmp_path}/there dest=/root/copied mode=0640")
+    done = ansible(target, "ansible.builtin.copy", f"src={tmp_path}/there dest=/srv/copied mode=0640")
     assert done.returncode == 0, done.stdout
-    assert target.run("stat", "--format=%a %s", "/root/copied").stdout == f"640 {len(content)}\n"
-    done = ansible(target, "ansible.builtin.fetch", f"src=/root/copied dest={tmp_path}/back flat=true")
+    assert target.run("stat", "--format=%a %s", "/srv/copied").stdout == f"640 {len(content)}\n"
+    done = ansible(target, "ansible.builtin.fetch", f"src=/srv/copied dest={tmp_path}/back flat=true")
     assert done.returncode == 0, done.stdout
     assert (tmp_path / "back").read_bytes() == content
 
@@ -180,11 +180,11 @@ def test_a_target_that_reboots_is_reached_again(plan):
     try:
         target.up()
         before = target.leader
-        target.run("touch", "/root/kept")
+        target.run("touch", "/srv/kept")
         target.run("systemctl", "reboot", check=False)
         wait(lambda: target.leader not in (0, before), 30, "the target to come back")
         target.wait_running()
-        assert target.run("cat", "/root/kept").returncode == 0
+        assert target.run("cat", "/srv/kept").returncode == 0
     finally:
         target.down()
 
@@ -203,11 +203,11 @@ def test_down_leaves_nothing(plan):
     assert processes.wait_gone([leader], 0) == []
 
 
-def test_a_target_whose_nspawn_was_killed_is_cleaned_up(plan):
+def test_a_target_whose_supervisor_was_killed_dies_with_it_and_is_cleaned_up(plan):
     target = Target(plan, f"test-{os.getpid()}-killed")
     target.up()
     leader = target.leader
-    os.kill(processes.read_pid(str(target.folder / "nspawn.pid")), signal.SIGKILL)
+    os.kill(processes.read_pid(str(target.folder / entering.PID_FILE)), signal.SIGKILL)
     assert processes.wait_gone([leader], 10) == []
     target.down()
     assert not any(remnants(plan, target.name).values())
@@ -232,6 +232,6 @@ def test_all_of_a_slot_go_at_once(tmp_path):
     slot = Plan.from_environment()
     plan = Plan(slot.slot, tmp_path / "all", slot.cache)
     Target(plan, f"test-{os.getpid()}-all").up()
-    assert down_all(plan) == 1
+    assert down_all(plan) > 0
     assert not any(remnants(plan, f"test-{os.getpid()}-all").values())
     assert not plan.folder.exists()
