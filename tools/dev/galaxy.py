@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Galaxy's own check of the tarball: `python -m tools.dev.galaxy` fails on whatever Galaxy would complain of.
 
-What galaxy-importer wants beside the development environment lies in a folder of the cache, made once for each lock: it pins a library
-to an older version than the tools here use.
+What galaxy-importer wants beside the development environment lies in a folder of the cache, made once for each lock: it
+wants a library in an older version than the other tools here.
 """
 
 import hashlib

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A small AWX: the part of its API that awx_setup uses, stricter than AWX where a mistake would go unnoticed there.
 
-Shapes, numbers of HTTP and rules after the public API reference of AWX 24: lists by pages, 401 on a bad token, 400 on a field that is missing,
-of a wrong type, not unique, or naming what is not there; secrets are never read back. Stricter: a field that AWX would ignore is refused too.
+Shapes, numbers of HTTP and rules after the public API reference of AWX 24: lists by pages, 401 on a bad token, 400 on a field
+that is missing, of a wrong type, not unique, or naming what is not there; secrets are never read back. Stricter: a field that
+AWX would ignore is refused too.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ QUESTIONS = {
 
 @dataclass(frozen=True)
 class Kind:
-    """What one kind of object has. fields: name -> default, or REQUIRED; names: field -> kind it names; unique: fields."""
+    """What one kind of object has. fields: name -> default, or REQUIRED; names: field -> kind of what it names."""
 
     fields: dict[str, t.Any]
     names: dict[str, str] = field(default_factory=dict)
@@ -102,11 +103,10 @@ class Refused(Exception):
 
 
 class FakeAwx:
-    """The objects of one AWX and the requests that it answered; `playbooks` are in every project once it is fetched."""
+    """The objects of one AWX and the changes asked of it; a project that is fetched has whatever is below playbooks/."""
 
-    def __init__(self, token: str, playbooks: t.Collection[str]) -> None:
+    def __init__(self, token: str) -> None:
         self.token = token
-        self.playbooks = playbooks
         self.objects: dict[str, dict[int, dict[str, t.Any]]] = {kind: {} for kind in KINDS}
         self.lists: dict[tuple[str, int, str], list[int]] = {}
         self.surveys: dict[tuple[str, int], t.Any] = {}
@@ -219,7 +219,7 @@ class FakeAwx:
 
     def _check_playbook(self, kind: str, wanted: dict[str, t.Any]) -> None:
         if kind == TEMPLATES and (
-            self._looks.get(wanted["project"], 0) < 3 or wanted["playbook"] not in self.playbooks
+            self._looks.get(wanted["project"], 0) < 3 or not wanted["playbook"].startswith("playbooks/")
         ):
             raise Refused(400, {"playbook": ["Playbook not found for project."]})
 

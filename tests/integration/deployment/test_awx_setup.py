@@ -68,15 +68,14 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.fixture
 def site() -> t.Iterator[Site]:
     """Yield a site whose AWX has nothing of ours."""
-    playbooks = {f"playbooks/{path.name}" for path in (ROOT / "playbooks").glob("*.yml")}
-    with Server(FakeAwx(secrets.token_hex(16), playbooks)) as server:
+    with Server(FakeAwx(secrets.token_hex(16))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield Site(server)
         server.shutdown()
 
 
-def test_an_empty_awx_is_set_up_and_the_second_run_changes_nothing(site: Site) -> None:
-    """Check mode first: it tells of every change and makes none."""
+def test_an_empty_awx_is_set_up_and_brought_back(site: Site) -> None:
+    """One story, since every run takes its time: check mode tells of all and does nothing, a second run changes nothing."""
     awx = site.awx
     told = changed(site.run("--check"))
     assert awx.changes == []
@@ -85,3 +84,45 @@ def test_an_empty_awx_is_set_up_and_the_second_run_changes_nothing(site: Site) -
     assert changed(site.run("-vvv")) == 0
     assert (awx.objects, awx.lists, awx.surveys) == after
     assert len(awx.changes) == told
+    recover, machine = awx.one("job_templates", "AOS recover host"), awx.one("credentials", "AOS machine")
+    recover |= {"description": "changed by hand", "extra_vars": "an operator's own"}
+    machine["inputs"] = {"username": "typed in by its owner"}
+    awx.surveys["job_templates", recover["id"]] = {}
+    awx.one("workflow_approval_templates", "Recover the host?")["timeout"] = 0
+    awx.lists[
+        "workflow_job_template_nodes", awx.one("workflow_job_template_nodes", "approve")["id"], "success_nodes"
+    ] = []
+    assert changed(site.run()) == 4
+    assert recover.pop("extra_vars") == "an operator's own"
+    recover["extra_vars"] = ""
+    assert machine.pop("inputs") == {"username": "typed in by its owner"}
+    machine["inputs"] = {}
+    assert (awx.objects, awx.lists, awx.surveys) == after
+
+
+def test_a_bad_token_is_told_and_nothing_is_changed(site: Site) -> None:
+    said = sentence(site.run(token="no-such-token"))
+    assert f"AWX at {site.server.url}/api/v2 refuses the token (HTTP 401). Make a new one" in said
+    assert "no-such-token" not in said
+    assert site.awx.changes == []
+
+
+def test_an_awx_that_does_not_answer_is_told(site: Site) -> None:
+    said = sentence(site.run("-vvv", awx_url="http://127.0.0.1:1"))
+    assert "AWX does not answer at http://127.0.0.1:1/api/v2" in said
+    assert "Check awx_url" in said
+
+
+def test_another_prefix_is_asked_for_where_there_is_no_api(site: Site) -> None:
+    site.server.prefix = "/api/controller/v2"
+    assert "Set awx_api_prefix; behind a gateway it is /api/controller/v2" in sentence(site.run())
+    site.awx.objects["credentials"].clear()
+    said = sentence(site.run(awx_api_prefix="api/controller/v2/"))
+    assert "AWX has no Galaxy credential Ansible Galaxy" in said
+
+
+def test_a_repository_that_awx_cannot_fetch_is_told(site: Site) -> None:
+    site.awx.unfetchable.add(INPUTS["awx_scm_url"])
+    said = sentence(site.run())
+    assert f"AWX could not fetch project AOS CloudManager from {INPUTS['awx_scm_url']} (its update is failed)" in said
+    assert site.awx.objects["job_templates"] == {}
