@@ -60,7 +60,7 @@ def installed(tarball, empty_place):
 
 @pytest.fixture(scope="session")
 def alone(tarball, tmp_path_factory):
-    """Install the tarball beside nothing but ansible-core and the documented libraries; return what runs a program there."""
+    """Install the tarball beside nothing but ansible-core and the documented libraries; return its runner."""
     folder = tmp_path_factory.mktemp("alone")
     programs = folder / "venv" / "bin"
     with tarfile.open(tarball) as archive:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A small AWX: the part of its API that awx_setup uses, stricter than AWX where a mistake would go unnoticed there.
 
-Shapes, numbers of HTTP and rules after the public API reference of AWX 24: lists by pages, 401 on a bad token, 400 on a field
-that is missing, of a wrong type, not unique, or naming what is not there; secrets are never read back. Stricter: a field that
-AWX would ignore is refused too.
+Shapes, HTTP statuses and rules after the public API reference of AWX 24: lists by pages, 401 on a bad token, 400 on a
+field that is missing, of a wrong type, not unique, or naming what is not there; secrets are never read back. Stricter: a field
+that AWX would ignore is refused too.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Refused(Exception):
 
 
 class FakeAwx:
-    """The objects of one AWX and the changes asked of it; a project that is fetched has whatever is below playbooks/."""
+    """The objects of one AWX and the changes asked of it; a fetched project has all that is below playbooks/."""
 
     def __init__(self, token: str) -> None:
         self.token = token
