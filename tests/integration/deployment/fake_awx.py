@@ -2,8 +2,8 @@
 """A small AWX: the part of its API that awx_setup uses, stricter than AWX where a mistake would go unnoticed there.
 
 Shapes, HTTP statuses and rules after the public API reference of AWX 24: lists by pages, 401 on a bad token, 400 on a
-field that is missing, of a wrong type, not unique, or naming what is not there; secrets are never read back. Stricter: a field
-that AWX would ignore is refused too.
+field that is missing, of a wrong type, not unique, or naming what is not there; secrets are never read back. Stricter:
+a field that AWX would ignore is refused too.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def site() -> t.Iterator[Site]:
 
 
 def test_an_empty_awx_is_set_up_and_brought_back(site: Site) -> None:
-    """One story, since every run takes its time: check mode tells all and does nothing, a second run changes nothing."""
+    """One story, since every run takes its time: check mode does nothing, a second run changes nothing."""
     awx = site.awx
     told = changed(site.run("--check"))
     assert awx.changes == []
