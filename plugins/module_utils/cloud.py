@@ -12,6 +12,7 @@ change their meaning with its version.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
@@ -28,6 +29,9 @@ try:
     import yaml
     from keystoneauth1 import exceptions as keystone
     from keystoneauth1.adapter import Adapter
+    from keystoneauth1.identity import v3
+    from keystoneauth1.plugin import AUTH_INTERFACE
+    from keystoneauth1.session import Session
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
     IMPORT_ERROR = None
@@ -48,6 +52,19 @@ UNAVAILABLE = frozenset({502, 503, 504})
 LONGEST_PAUSE = 2.0
 PAGE = 1000
 SHORT_PAGE = 100
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Api:
+    """A service of the cloud: its type in the catalogue, its program, and the version to be found at its endpoint."""
+
+    service_type: str
+    program: str
+    version: str | None = None
+
+
+COMPUTE = Api("compute", "nova-api")
+IDENTITY = Api("identity", "keystone", version="3")
 
 
 class CloudUnavailable(AosError):
@@ -71,9 +88,9 @@ class CloudRefused(AosError):
 
 
 class Cloud:
-    """The compute API of one cloud and region. Safe to use from several threads.
+    """One API of one cloud and region. Safe to use from several threads.
 
-    adapter: a keystoneauth1 Adapter for service type compute with a default microversion.
+    adapter: a keystoneauth1 Adapter for the service of api.
     answered: called after the first answer.
     """
 
@@ -86,6 +103,7 @@ class Cloud:
         sleep: t.Callable[[float], None] = time.sleep,
         clock: t.Callable[[], float] = time.monotonic,
         answered: t.Callable[[], None] = lambda: None,
+        api: Api = COMPUTE,
     ) -> None:
         self._adapter = adapter
         self._name = name
@@ -94,6 +112,7 @@ class Cloud:
         self._sleep = sleep
         self._clock = clock
         self._answered = answered
+        self._api = api
 
     def get(self, path: str, query: dict[str, t.Any] | None = None, patience: float | None = None) -> dict:
         """GET path; tries again while the API is unavailable, for at most patience seconds."""
@@ -102,6 +121,18 @@ class Cloud:
     def put(self, path: str, body: dict, patience: float | None = None) -> dict:
         """PUT body, which must describe an absolute state: tries again as get does."""
         return self._patiently("PUT", path, patience, json=body)
+
+    def patch(self, path: str, body: dict) -> dict:
+        """PATCH absolute values of some fields; tries again as get does."""
+        return self._patiently("PATCH", path, None, json=body)
+
+    def delete(self, path: str) -> None:
+        """DELETE what is at path, or is gone already; tries again as get does."""
+        try:
+            self._patiently("DELETE", path, None)
+        except CloudRefused as error:
+            if error.status != 404:
+                raise
 
     def post(self, path: str, body: dict, microversion: str | None = None) -> dict:
         """POST body once; never tries again by itself."""
@@ -134,6 +165,21 @@ class Cloud:
                 raise AosError(f"cloud {self._name} gives the same page of {path} for ever; see nova-api's log")
             query["marker"] = page[-1][marker]
 
+    def as_user(self, user_id: str, password: str, project_id: str | None = None) -> Cloud:
+        """The identity API as another user, on a project or for what needs none. Nothing is sent yet."""
+        admin = self._adapter.session
+        auth = v3.Password(
+            admin.auth.auth_url,
+            user_id=user_id,
+            password=password,
+            project_id=project_id,
+            unscoped=project_id is None,
+        )
+        session = Session(auth, verify=admin.verify, cert=admin.cert)
+        # a token without a project has no catalogue
+        adapter = Adapter(session, "identity", interface=AUTH_INTERFACE, version=IDENTITY.version)
+        return Cloud(adapter, self._name, self._timeout, self._patience, self._sleep, self._clock, api=IDENTITY)
+
     def _patiently(self, method: str, path: str, patience: float | None, **details: t.Any) -> dict:
         deadline = self._clock() + (self._patience if patience is None else patience)
         pause = 0.2
@@ -151,29 +197,29 @@ class Cloud:
         try:
             answer = self._adapter.request(path, method, raise_exc=False, timeout=self._timeout, **details)
         except keystone.ClientException as error:
-            raise translated(error, what, self._name) from error
+            raise translated(error, what, self._name, self._api) from error
         answered, self._answered = self._answered, lambda: None
         answered()
         if answer.status_code in UNAVAILABLE:
             raise CloudUnavailable(
-                f"the compute API of cloud {self._name} is unavailable: HTTP {answer.status_code} to {what}; "
-                f"check nova-api and keystone",
+                f"the {self._api.service_type} API of cloud {self._name} is unavailable: HTTP {answer.status_code} to "
+                f"{what}; check {' and '.join(sorted({self._api.program, 'keystone'}, reverse=True))}",
                 sent=answer.status_code != 503,
             )
         if answer.status_code >= 400:
-            raise refusal(answer.status_code, explanation_of(answer.text), what, self._name)
+            raise refusal(answer.status_code, explanation_of(answer.text), what, self._name, self._api)
         try:
             return answer.json() if answer.text else {}
         except ValueError as error:
             raise CloudUnavailable(
-                f"the compute API of cloud {self._name} answered {what} with something else than JSON; "
-                f"check what listens at its endpoint",
+                f"the {self._api.service_type} API of cloud {self._name} answered {what} with something else than "
+                f"JSON; check what listens at its endpoint",
                 sent=True,
             ) from error
 
 
-def connect(params: dict[str, t.Any], microversion: str) -> Cloud:
-    """The cloud that the module's options, clouds.yaml and the environment describe.
+def connect(params: dict[str, t.Any], microversion: str | None, api: Api = COMPUTE) -> Cloud:
+    """An API of the cloud that the module's options, clouds.yaml and the environment describe.
 
     Nothing is sent yet: wrong credentials show at the first request. Raises AosError.
     """
@@ -190,24 +236,25 @@ def connect(params: dict[str, t.Any], microversion: str) -> Cloud:
         region = openstack.config.OpenStackConfig().get_one(
             cloud=params.get("cloud"), **{key: value for key, value in wanted.items() if value is not None}
         )
-        adapter = compute_adapter(region, microversion)
+        adapter = adapter_of(region, api, microversion)
         token = SharedToken(adapter.session.auth)
     except (openstack.exceptions.SDKException, keystone.ClientException, yaml.YAMLError, OSError) as error:
         raise AosError(configuration_remedy(name, error)) from error
     token.take()
     name = name or "from the OS_* variables"
-    return Cloud(adapter, name, params["api_timeout"], params["api_patience"], answered=token.keep)
+    return Cloud(adapter, name, params["api_timeout"], params["api_patience"], answered=token.keep, api=api)
 
 
-def compute_adapter(region: t.Any, microversion: str) -> Adapter:
+def adapter_of(region: t.Any, api: Api, microversion: str | None) -> Adapter:
     """keystoneauth's own adapter: openstacksdk's would negotiate versions and repeat requests by itself."""
     return Adapter(
         session=region.get_session(),
-        service_type=region.get_service_type("compute"),
-        service_name=region.get_service_name("compute"),
-        interface=region.get_interface("compute"),
-        region_name=region.get_region_name("compute"),
-        endpoint_override=region.get_endpoint("compute"),
+        service_type=region.get_service_type(api.service_type),
+        service_name=region.get_service_name(api.service_type),
+        interface=region.get_interface(api.service_type),
+        region_name=region.get_region_name(api.service_type),
+        endpoint_override=region.get_endpoint(api.service_type),
+        version=api.version,
         default_microversion=microversion,
     )
 
@@ -246,7 +293,7 @@ def why_unreadable(file: str) -> str:
     return ""
 
 
-def translated(error: Exception, what: str, name: str) -> AosError:
+def translated(error: Exception, what: str, name: str, api: Api) -> AosError:
     """An error of keystoneauth as ours: its subject is the cloud, its remedy where to look."""
     cause = " ".join(str(error).split())
     if isinstance(error, keystone.Unauthorized):
@@ -257,7 +304,7 @@ def translated(error: Exception, what: str, name: str) -> AosError:
         )
     if isinstance(error, (keystone.EndpointNotFound, keystone.EmptyCatalog)):
         return AosError(
-            f"cloud {name} has no compute endpoint for this region and interface: {cause}; "
+            f"cloud {name} has no {api.service_type} endpoint for this region and interface: {cause}; "
             f"check region_name, interface and the service catalogue"
         )
     if isinstance(error, keystone.SSLError):
@@ -292,7 +339,7 @@ def never_sent(error: BaseException | None) -> bool:
     return False
 
 
-def refusal(status: int, explanation: str, what: str, name: str) -> AosError:
+def refusal(status: int, explanation: str, what: str, name: str, api: Api) -> AosError:
     """The error for an HTTP status that is not a matter of waiting."""
     if status == 401:
         return CloudRefused(
@@ -304,7 +351,8 @@ def refusal(status: int, explanation: str, what: str, name: str) -> AosError:
         )
     if status >= 500:
         return CloudUnavailable(
-            f"the compute API of cloud {name} failed: HTTP {status} to {what}: {explanation}; see nova-api's log",
+            f"the {api.service_type} API of cloud {name} failed: HTTP {status} to {what}: {explanation}; "
+            f"see {api.program}'s log",
             sent=True,
         )
     return CloudRefused(f"cloud {name} refused {what}: HTTP {status}: {explanation}", status, explanation)

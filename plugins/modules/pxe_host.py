@@ -134,6 +134,7 @@ import contextlib
 import re
 import typing as t
 
+from ansible_collections.aos.cloud_manager.plugins.module_utils.file_slot import Content, Slot
 from ansible_collections.aos.cloud_manager.plugins.module_utils.pxe_config import (
     ABSENT,
     CUSTOM,
@@ -146,7 +147,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.pxe_config impor
     file_name,
     network_card,
 )
-from ansible_collections.aos.cloud_manager.plugins.module_utils.pxe_folder import Content, Root, Slot, relative_name
+from ansible_collections.aos.cloud_manager.plugins.module_utils.pxe_folder import Root, relative_name
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, AosModule
 
 ARGUMENTS: dict[str, t.Any] = {

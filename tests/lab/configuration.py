@@ -41,7 +41,7 @@ class Configuration:
             for file in files:
                 self._write(f"{service}/{file}", render(file, **values))
         self._write("rabbitmq.conf", render("rabbitmq.conf", **values))
-        self._write("enabled_plugins", "[].\n")
+        self._write("enabled_plugins", "[rabbitmq_management].\n")
         self._write("glance/glance-api-paste.ini", self._packaged("glance/glance-api-paste.ini"))
         self._write("nova/api-paste.ini", self._packaged("nova/api-paste.ini"))
         common = self._nova(values, state=self._plan.data / "nova", my_ip="127.0.0.1", extra="host = controller")

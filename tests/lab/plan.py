@@ -20,6 +20,7 @@ REPOSITORY = SOURCE.parent.parent
 PORTS = {
     "mariadb": 6,
     "rabbitmq": 72,
+    "rabbitmq-management": 15,
     "epmd": 69,
     "rabbitmq-distribution": 25,
     "keystone": 50,

@@ -36,8 +36,14 @@ PACKAGES = {
     "libvirt-clients": "/usr/bin/virsh",
     "qemu-system-x86": "/usr/bin/qemu-system-x86_64",
 }
+# What the targets of tests/targets need.
+TARGET_PACKAGES = {
+    "mmdebstrap": "/usr/bin/mmdebstrap",
+    "systemd-container": "/usr/bin/systemd-nspawn",
+}
 # What only the tests of `./dev test` need.
 TEST_PACKAGES = {
+    **TARGET_PACKAGES,
     "isc-dhcp-server": "/usr/sbin/dhcpd",
     "isc-dhcp-client": "/usr/sbin/dhclient",
     "kea-dhcp4-server": "/usr/sbin/kea-dhcp4",

@@ -8,28 +8,23 @@ import zipfile
 import pytest
 
 from tests.packaging.tree import ROOT, run
-from tools.dev.collection import copy_work_tree
+from tests.targets.wheelhouse import product_wheel
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Build the wheel from a copy of the work tree; return its path."""
-    copy, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    copy_work_tree(ROOT, copy)
-    done = run(
-        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", target, copy / "watchdog"]
-    )
-    assert done.returncode == 0, done.stdout
-    (built,) = target.glob("aos_cloud_manager-*.whl")
-    return built
+    """Build the wheel; return its path."""
+    return product_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def environment(wheel, tmp_path_factory):
-    """Install the wheel and what it asks for, at the locked versions, into an empty environment; return its bin."""
+    """Install the wheel with its extra, and what both ask for, at the locked versions; return the bin of that place."""
     folder = tmp_path_factory.mktemp("venv")
     assert run([sys.executable, "-m", "venv", folder]).returncode == 0
-    done = run([folder / "bin" / "python", "-m", "pip", "install", "-c", ROOT / "tests" / "requirements.lock", wheel])
+    done = run(
+        [folder / "bin" / "python", "-m", "pip", "install", "-c", ROOT / "tests" / "requirements.lock", f"{wheel}[osc]"]
+    )
     assert done.returncode == 0, done.stdout
     return folder / "bin"
 
@@ -64,6 +59,19 @@ def test_the_program_starts_in_an_empty_environment(environment, tmp_path):
     done = run_alone(environment, tmp_path, "aos-cloud-manager", "--help")
     assert done.returncode == 0, done.stdout
     assert "watch" in done.stdout
+
+
+def test_the_samples_come_from_the_wheel_itself(environment, tmp_path):
+    done = run_alone(environment, tmp_path, "aos-cloud-manager", "configure", "--folder", tmp_path)
+    assert done.returncode == 0, done.stdout
+    for name in ("aos.conf.example", "cloud_manager.conf.example"):
+        assert (tmp_path / name).read_text() == (ROOT / "watchdog" / "etc" / name).read_text()
+
+
+def test_the_guides_commands_are_found_by_the_openstack_client(environment, tmp_path):
+    done = run_alone(environment, tmp_path, "openstack", "aos", "db", "migrate", "--help")
+    assert done.returncode == 0, done.stdout
+    assert "--allow-data-loss" in done.stdout
 
 
 def test_the_options_are_found_by_their_entry_point(environment, tmp_path):

@@ -25,6 +25,11 @@ def playbooks() -> list[str]:
     return sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 
 
+def roles() -> list[str]:
+    """Return the names of the collection's roles."""
+    return sorted(path.name for path in (ROOT / "roles").iterdir())
+
+
 def read_yaml(*parts: str) -> object:
     """Return the content of a YAML file of the repository."""
     return yaml.safe_load(ROOT.joinpath(*parts).read_text(encoding="utf-8"))

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from cloud_manager.domain import diagram
 
 ARGUMENT_SPECS = Path(__file__).resolve().parents[2] / "playbooks" / "argument_specs"
+ROLES = Path(__file__).resolve().parents[2] / "roles"
 COLLECTIONS = Path(__file__).resolve().parents[2] / "collections"
 MODULE_UTILS = "ansible_collections.aos.cloud_manager.plugins.module_utils"
 
@@ -53,6 +55,46 @@ def _playbook_table(page: Path) -> str:
     )
 
 
+def role_table(role: str) -> str:
+    """Return the variables of a role, by the names that a site gives them."""
+    rows = [_variable_row(site, option) for site, option in sorted(_site_variables(role))]
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+
+
+def site_table() -> str:
+    """Return the variables of a site with the roles that read them."""
+    found: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
+    for role in roles():
+        for site, option in _site_variables(role):
+            found.setdefault(site, (option, []))[1].append(role)
+    rows = [
+        f"{_variable_row(site, option)} {', '.join(readers)} |" for site, (option, readers) in sorted(found.items())
+    ]
+    return "\n".join(["| variable | default | meaning | roles |", "|---|---|---|---|", *rows])
+
+
+def roles() -> list[str]:
+    """Return the names of the collection's roles."""
+    return sorted(folder.name for folder in ROLES.iterdir())
+
+
+def _site_variables(role: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The site's name of each variable is what its default reads; one without keeps the role's."""
+    specs = yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())
+    defaults = yaml.safe_load((ROLES / role / "defaults" / "main.yml").read_text())
+    options = specs["argument_specs"]["main"]["options"]
+    return [(_site_name(name, defaults[name]), option) for name, option in options.items()]
+
+
+def _site_name(name: str, default: object) -> str:
+    found = re.search(r"\baos_\w+", default) if isinstance(default, str) else None
+    return found.group() if found else name
+
+
+def _variable_row(name: str, option: Mapping[str, Any]) -> str:
+    return f"| `{name}` | {_default(option)} | {_sentences(option['description'])} |"
+
+
 def _default(option: Mapping[str, Any]) -> str:
     if option.get("required"):
         return "required"
@@ -75,6 +117,8 @@ PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     },
     Path("docs/power/README.md"): {"protocol table": protocol_table},
     Path("docs/playbooks.md"): {"playbooks": playbook_tables},
+    Path("docs/deployment.md"): {"site variables": site_table},
+    **{Path("roles", role, "README.md"): {"variables": partial(role_table, role)} for role in roles()},
 }
 
 

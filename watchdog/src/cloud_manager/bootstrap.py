@@ -145,10 +145,28 @@ class App:
     def watchdog(self) -> Watchdog:
         """Raises BadInput where cloud or folders can't be used."""
         from cloud_manager.adapters.identity import may_live, this_process
+        from cloud_manager.adapters.systemd import Systemd
         from cloud_manager.service.leadership import Identity
         from cloud_manager.service.watchdog import Watchdog
 
-        return Watchdog(self.parts(), Identity(this_process(), may_live), self.clock, lambda: reloaded_parts(self))
+        identity, supervisor = Identity(this_process(), may_live), Systemd(os.environ, self.clock)
+        return Watchdog(self.parts(), identity, self.clock, lambda: reloaded_parts(self), supervisor)
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a look may take with a slow Nova."""
+        return 10 * self.config.node_tracker.loop_time + 10 * self.config.cloud.read_timeout
+
+    @property
+    def silence(self) -> float:
+        """Seconds without a sign of the main loop that mean that it hangs: a look, a database that says nothing, a nap.
+
+        What systemd's WatchdogSec must be at least.
+        """
+        from cloud_manager.db import SILENT_SECONDS
+        from cloud_manager.service.scheduler import LONGEST_NAP
+
+        return self.patience + SILENT_SECONDS + LONGEST_NAP
 
     def parts(self) -> Parts:
         from cloud_manager.service.cycle import Eyes
@@ -169,7 +187,8 @@ class App:
             loop_time=config.node_tracker.loop_time,
             stop_timeout=config.executor.stop_timeout,
             lease_ttl=config.leadership.ttl,
-            patience=10 * config.node_tracker.loop_time + 10 * config.cloud.read_timeout,
+            patience=self.patience,
+            silence=self.silence,
             health=HealthTools(controls, self.playbooks, self.clock, config.fencing.check_interval),
         )
 

@@ -12,18 +12,18 @@ import sys
 from collections.abc import Sequence
 
 from cloud_manager.bootstrap import App, open_app
-from cloud_manager.config import DEFAULT_FILES
-from cloud_manager.console import database, incidents, operators, plan, power_controls, running, status
+from cloud_manager.console import database, incidents, operators, plan, power_controls, running, samples, status
+from cloud_manager.console.running import add_config_files
 from cloud_manager.errors import BadInput, CloudManagerError
 
-GROUPS = (running, plan, status, incidents, operators, power_controls, database)
+GROUPS = (running, plan, status, incidents, operators, power_controls, database, samples)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     logging.getLogger().addHandler(logging.NullHandler())  # what libraries log is not what an operator asked for
     try:
-        app: App = open_app(args.config_file)
+        app: App | None = open_app(args.config_file) if args.needs_configuration else None
         return int(args.handler(args, app))
     except CloudManagerError as error:
         for line in str(error).splitlines():
@@ -41,12 +41,8 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="aos-cloud-manager", description="Watches hypervisors of OpenStack and recovers their servers."
     )
-    root.add_argument(
-        "--config-file",
-        action="append",
-        metavar="FILE",
-        help=f"read this file; may be repeated, later files win (default: {', '.join(DEFAULT_FILES)})",
-    )
+    add_config_files(root)
+    root.set_defaults(needs_configuration=True)
     commands = root.add_subparsers(metavar="COMMAND", required=True)
     for group in GROUPS:
         group.register(commands)

@@ -286,6 +286,28 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
 
+class Supervisor(Protocol):
+    """What started the watchdog and looks after it: systemd. It answers nothing, and nobody may be there."""
+
+    def starting(self, seconds: float) -> None:
+        """The start may take so long from now."""
+        ...
+
+    def ready(self, silence: float) -> None:
+        """The watch has begun, or goes on after a reload. silence: s without alive() that mean that it hangs."""
+        ...
+
+    def alive(self) -> None: ...
+
+    def status(self, text: str) -> None: ...
+
+    def reloading(self) -> None: ...
+
+    def stopping(self, seconds: float) -> None:
+        """The end may take so long from now."""
+        ...
+
+
 def never() -> bool:
     return False
 

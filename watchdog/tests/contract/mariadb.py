@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import pymysql
 import pytest
 
+from ansible_collections.aos.cloud_manager.plugins.module_utils.mariadb_grants import LEAST, tables_of
 from cloud_manager.domain.power import Secret
 
 USER, PASSWORD = "aos", "pässword-of-the-tests"
@@ -28,7 +30,12 @@ NUMBERS = count(1)
 class MariaDB:
     folder: Path
     port: int
+    options: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket(self) -> str:
+        return f"{self.folder}/socket"
 
     def install(self) -> None:
         options = ["--no-defaults", f"--datadir={self.folder}/data", "--auth-root-authentication-method=normal"]
@@ -39,7 +46,7 @@ class MariaDB:
         )
 
     def start(self) -> None:
-        options = [f"--datadir={self.folder}/data", f"--socket={self.folder}/socket", f"--port={self.port}"]
+        options = [f"--datadir={self.folder}/data", f"--socket={self.socket}", f"--port={self.port}", *self.options]
         quick = [
             "--skip-name-resolve",
             "--innodb-flush-log-at-trx-commit=0",
@@ -83,20 +90,19 @@ class MariaDB:
 
     def root(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements as the server's administrator; the last one's rows."""
-        connection = pymysql.connect(
-            unix_socket=f"{self.folder}/socket", user="root", charset="utf8mb4", autocommit=True
-        )
+        connection = pymysql.connect(unix_socket=self.socket, user="root", charset="utf8mb4", autocommit=True)
         with connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
             return list(cursor.fetchall())
 
     def new_database(self) -> Secret:
-        """The address of an empty database, in the guide's form, of a user who may use it only."""
+        """The address of an empty database, in the guide's form, of a user who has the least rights on it."""
         name = f"cloud_manager_{next(NUMBERS)}"
         self.root(
             f"CREATE DATABASE {name}",
-            f"GRANT ALL PRIVILEGES ON {name}.* TO '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'",
+            f"CREATE USER IF NOT EXISTS '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'",
+            f"GRANT {', '.join(LEAST)} ON {tables_of(name)} TO '{USER}'@'127.0.0.1'",
         )
         return self.url(name)
 
@@ -104,12 +110,13 @@ class MariaDB:
         return Secret(f"mysql+pymysql://{USER}:{password}@127.0.0.1:{self.port}/{database}?charset=utf8")
 
 
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDB]:
+@contextmanager
+def running(*options: str) -> Iterator[MariaDB]:
+    """A server with options of its own."""
     # In memory where there is a place for it; and pytest's own folders are too deep for a socket (107 characters).
     memory = Path("/dev/shm")
     place = memory if memory.is_dir() and shutil.disk_usage(memory).free > 2**30 else None
-    server = MariaDB(Path(tempfile.mkdtemp(prefix="aos-mariadb-", dir=place)), _free_port())
+    server = MariaDB(Path(tempfile.mkdtemp(prefix="aos-mariadb-", dir=place)), _free_port(), options)
     try:
         server.install()
         server.start()
@@ -117,6 +124,12 @@ def mariadb() -> Iterator[MariaDB]:
     finally:
         server.stop()
         shutil.rmtree(server.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    with running() as server:
+        yield server
 
 
 def _free_port() -> int:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import event, inspect, text
+from sqlalchemy import MetaData, Table, event, inspect, text
 
 from cloud_manager.adapters.store import SqlJournal
 from cloud_manager.db import Database, schema
@@ -20,7 +22,7 @@ from cloud_manager.db.models import Base
 from cloud_manager.domain.power import PROTOCOLS, ControlType, Secret
 from cloud_manager.domain.records import Records
 from cloud_manager.errors import BadInput, StoreOutdated, StoreUnavailable
-from watchdog.tests.contract.mariadb import MariaDB
+from watchdog.tests.contract.mariadb import PASSWORD, MariaDB
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_every_migration_can_be_gone_up_and_down_one_by_one(database: Database) 
     for number in (0, *schema.known(), *reversed(schema.known()), 0):
         assert schema.migrate(database, number) == number
         assert schema.current(database) == number
-    assert inspect(database.engine).get_table_names() == ["alembic_version"]
+    assert inspect(database.engine).get_table_names() == []
 
 
 def test_the_migrations_are_numbered_from_one_without_a_gap_and_each_says_what_it_does() -> None:
@@ -197,7 +199,7 @@ def test_power_controls_survive_the_second_migration_up_down_and_up(database: Da
     fill_version_1(database)
     before = version_1(database)
     for number in (2, 1, 2):
-        schema.migrate(database, number)
+        schema.migrate(database, number, allow_data_loss=True)
         assert version_1(database) == before
     assert rows(database, "SELECT outlets, options FROM power_controls") == [(1, "{}")] * 2
     told = "machine, options, identity, initialised_at, check_at, check_state, check_message"
@@ -208,7 +210,7 @@ def test_power_controls_survive_the_second_migration_up_down_and_up(database: Da
 def test_going_down_removes_what_comes_back_without_the_options_by_which_it_is_read(database: Database) -> None:
     fill_version_2(database)
     for number in (1, 2):
-        schema.migrate(database, number)
+        schema.migrate(database, number, allow_data_loss=True)
         controls, links, _ = version_1(database)
         assert [title for _, title, *_ in controls] == ["bmc-é", "bmc-2"]
         assert [host for _, host, *_ in links] == ["c1", "c2"]
@@ -250,14 +252,25 @@ def killed_after(database: Database, count: int) -> Iterator[list[str]]:
         event.remove(database.engine, "after_cursor_execute", count_down)
 
 
-def tables(database: Database) -> dict[str, set[str]]:
-    """The lines that make them, on SQLite also the indexes; MariaDB keeps the indexes of a table in any order."""
+def tables(database: Database) -> dict[str, list[str]]:
+    """How each is made: columns in their order, then what MariaDB keeps in any order; on SQLite also the indexes."""
     if database.embedded:
-        made = rows(database, "SELECT name, sql FROM sqlite_master")
-    else:
-        names = inspect(database.engine).get_table_names()
-        made = [rows(database, f"SHOW CREATE TABLE {name}")[0] for name in names]
-    return {str(name): {line.rstrip(",") for line in str(how).splitlines()} for name, how in made}
+        made = rows(database, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+        return {str(name): [" ".join(re.sub(r"[\"\s]+", " ", str(how)).split())] for name, how in made}
+    names = inspect(database.engine).get_table_names()
+    found = {}
+    for name in names:
+        lines = [
+            line.strip().rstrip(",") for line in str(rows(database, f"SHOW CREATE TABLE {name}")[0][1]).splitlines()
+        ]
+        columns = [line for line in lines if line.startswith("`")]
+        found[name] = [*columns, *sorted(set(lines) - set(columns))]
+    return found
+
+
+def numberless(found: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Without the next number of a column that counts by itself: that is data."""
+    return {name: [re.sub(r"AUTO_INCREMENT=\d+ ", "", line) for line in lines] for name, lines in found.items()}
 
 
 def content(database: Database) -> dict[str, list[tuple[object, ...]]]:
@@ -277,25 +290,32 @@ def test_migrating_to_where_the_database_is_changes_nothing(
     assert (tables(database), content(database)) == before
 
 
-@pytest.mark.parametrize(("fill", "start", "end"), [(fill_version_1, 1, 2), (fill_version_2, 2, 1)])
+def fill_nothing(_database: Database) -> None:
+    """Number 0."""
+
+
+STEPS = [(fill_nothing, 0, 1), (fill_version_1, 1, 0), (fill_version_1, 1, 2), (fill_version_2, 2, 1)]
+
+
+@pytest.mark.parametrize(("fill", "start", "end"), STEPS)
 def test_a_migration_that_was_killed_after_any_of_its_statements_is_taken_up_again(
     new_database: Callable[[], Database], fill: Callable[[Database], None], start: int, end: int
 ) -> None:
     undisturbed = new_database()
     fill(undisturbed)
-    schema.migrate(undisturbed, end)
+    schema.migrate(undisturbed, end, allow_data_loss=True)
     for count in range(1, 100):
         database = new_database()
         fill(database)
         with killed_after(database, count) as done:
-            schema.migrate(database, end)
+            schema.migrate(database, end, allow_data_loss=True)
         if len(done) < count:
             break
-        assert schema.current(database) == start
-        assert schema.migrate(database, end) == end
+        assert schema.current(database) == (start if database.embedded or done[-1] != schema.DROP_NUMBER else end)
+        assert schema.migrate(database, end, allow_data_loss=True) == end
         assert tables(database) == tables(undisturbed), done
         assert content(database) == content(undisturbed), done
-    assert {"CREATE", "DROP", "ALTER"} <= {statement.split()[0] for statement in done}
+    assert len({statement.split()[0] for statement in done}) > 1
     assert "alembic_version" in done[-1]
 
 
@@ -305,21 +325,151 @@ def test_a_migration_that_was_killed_after_any_of_its_statements_can_be_turned_b
 ) -> None:
     undisturbed = new_database()
     fill(undisturbed)
-    never_left = tables(undisturbed)
-    schema.migrate(undisturbed, end)
-    schema.migrate(undisturbed, start)
-    there_and_back = tables(undisturbed)
+    never_left = numberless(tables(undisturbed))
     for count in range(1, 100):
         database = new_database()
         fill(database)
         with killed_after(database, count) as done:
-            schema.migrate(database, end)
+            schema.migrate(database, end, allow_data_loss=True)
         if len(done) < count:
             break
-        assert schema.migrate(database, start) == start
-        assert tables(database) in (never_left, there_and_back), done
+        assert schema.migrate(database, start, allow_data_loss=True) == start
+        assert numberless(tables(database)) == never_left, done
         controls, links, actions = version_1(database)
         assert [title for _, title, *_ in controls][:2] == ["bmc-é", "bmc-2"]
         assert [host for _, host, *_ in links][:2] == ["c1", "c2"]
         assert len(actions) == 1
     assert "alembic_version" in done[-1]
+
+
+def fill_all(database: Database) -> None:
+    """Three rows in every table, whatever tables there are; a third power control speaks another protocol."""
+    found = MetaData()
+    with database.engine.connect() as connection:
+        found.reflect(connection)
+        for table in found.sorted_tables:
+            if table.name != "alembic_version":
+                connection.execute(table.insert(), [a_row(table, number) for number in (1, 2, 3)])
+        connection.commit()
+
+
+def a_row(table: Table, number: int) -> dict[str, object]:
+    special = {"protocol": "modbus" if number == 3 else "ipmi", "options": "{}", "machine": ""}
+    row: dict[str, object] = {}
+    for column in table.columns:
+        kind = column.type.python_type
+        value = number % 2 if "TINYINT" in str(column.type) else number
+        row[column.name] = special.get(column.name, kind(value) if kind is not str else f"{column.name}-é-{number}")
+    return row
+
+
+def checksums(database: Database, columns: dict[str, list[str]]) -> dict[str, tuple[int, str]]:
+    """Table -> number of rows, and a digest of these columns."""
+    found = {}
+    for table, names in columns.items():
+        told = sorted(map(repr, rows(database, f"SELECT {', '.join(f'`{name}`' for name in names)} FROM {table}")))
+        found[table] = (len(told), hashlib.sha256("\n".join(told).encode()).hexdigest())
+    return found
+
+
+def columns_of(database: Database) -> dict[str, list[str]]:
+    inspector = inspect(database.engine)
+    tables = set(inspector.get_table_names()) - {"alembic_version"}
+    return {table: [column["name"] for column in inspector.get_columns(table)] for table in tables}
+
+
+@pytest.mark.parametrize("number", range(schema.newest()))
+def test_down_to_a_number_and_up_again_leaves_the_tables_of_that_number_and_every_row_not_said_to_be_lost(
+    new_database: Callable[[], Database], number: int
+) -> None:
+    straight, database = new_database(), new_database()
+    schema.migrate(straight, number)
+    schema.migrate(database)
+    made = numberless(tables(database))
+    fill_all(database)
+    with pytest.raises(BadInput) as refused:
+        schema.migrate(database, number)
+    lost = set(re.findall(r"^table (\w+): ", str(refused.value), re.MULTILINE)) | ({"lease"} if number == 0 else set())
+    kept = {table: names for table, names in columns_of(straight).items() if table not in lost}
+    before = checksums(database, kept)
+    assert number == 0 or {rows for rows, _ in before.values()} == {3}
+
+    schema.migrate(database, number, allow_data_loss=True)
+    assert numberless(tables(database)) == numberless(tables(straight))
+    assert checksums(database, kept) == before
+    schema.migrate(database)
+    assert numberless(tables(database)) == made
+    assert checksums(database, kept) == before
+
+
+def test_a_refused_loss_changes_nothing_and_names_each_loss_with_its_rows_and_how_to_back_up(
+    database: Database,
+) -> None:
+    fill_version_2(database)
+    before = tables(database), content(database)
+    with pytest.raises(BadInput) as refused:
+        schema.migrate(database, 1)
+    assert (tables(database), content(database)) == before
+    said = str(refused.value)
+    assert "table power_controls: 2 rows, controls of other protocols than ipmi" in said
+    assert "table power_links: 3 rows, hosts on controls of other protocols than ipmi" in said
+    assert "table power_links: 1 row, their options, identity and last reading" in said
+    assert "table action_log: 1 row, their result" in said
+    assert ("store.db.backup" if database.embedded else "mariadb-dump --host=127.0.0.1 --port=") in said
+    assert "--allow-data-loss" in said
+    assert PASSWORD not in said
+    assert "-- loses table power_controls: 2 rows, controls of other protocols than ipmi\n" in schema.sql(database, 1)
+
+
+def test_going_down_two_numbers_names_what_each_step_loses(database: Database) -> None:
+    fill_version_2(database)
+    with pytest.raises(BadInput) as refused:
+        schema.migrate(database, 0)
+    assert "table action_log: 1 row, their result" in str(refused.value)
+    assert "table action_log: 1 row, all that it holds" in str(refused.value)
+
+
+def test_empty_tables_and_what_the_older_tables_hold_are_no_loss(database: Database) -> None:
+    schema.migrate(database)
+    assert SqlJournal(database).acquire_lease("one", 30.0, lambda _holder: True)
+    assert schema.migrate(database, 0) == 0
+    fill_version_1(database)
+    schema.migrate(database, 2)
+    assert schema.migrate(database, 1) == 1
+
+
+def test_tables_of_another_program_are_neither_taken_over_nor_dropped(database: Database) -> None:
+    schema_of_another = "CREATE TABLE jobs (id INTEGER)"
+    database.create_file()
+    database.write(lambda c: c.exec_driver_sql(schema_of_another))
+    for number in (0, 1):
+        with pytest.raises(BadInput, match=r"did not make \(jobs\)"):
+            schema.migrate(database, number)
+    assert inspect(database.engine).get_table_names() == ["jobs"]
+
+
+MOVES = [(start, end) for start in (0, *schema.known()) for end in (0, *schema.known()) if start != end]
+
+
+@pytest.mark.parametrize(("start", "end"), MOVES)
+def test_the_sql_that_is_shown_is_what_is_run(database: Database, start: int, end: int) -> None:
+    if start:
+        schema.migrate(database, start)
+    shown = [line for line in schema.sql(database, end).splitlines() if not line.startswith("--")]
+    assert schema.current(database) == start
+    with killed_after(database, 1000) as done:
+        schema.migrate(database, end)
+    assert plain_words("\n".join(shown)) == plain_words(";".join(done))
+
+
+def plain_words(statements: str) -> list[str]:
+    """One text a statement, without what makes no difference: spaces, quotes, a number that is returned."""
+    told = (" ".join(statement.replace("`", "").split()) for statement in statements.split(";"))
+    return [text.split(" RETURNING ")[0].strip() for text in told if text]
+
+
+def test_sql_of_where_the_database_is_says_nothing_and_makes_no_file(tmp_path: Path) -> None:
+    database = Database(Secret(f"sqlite:///{tmp_path}/deep/store.db"))
+    assert schema.sql(database, 0) == ""
+    assert "CREATE TABLE lease" in schema.sql(database)
+    assert not (tmp_path / "deep").exists()

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
+import time
 from collections.abc import Callable
 
 import pytest
@@ -100,3 +102,33 @@ def test_a_clock_that_was_set_back_does_not_stop_the_watch() -> None:
     scheduler._ticks.jobs[0].next_run = scheduler._ticks.jobs[0].next_run.replace(year=2999)
     assert scheduler._until_next() == 0.0
     assert looks == [1, 2]
+
+
+def test_the_main_loop_gives_a_sign_of_life_between_looks_and_none_while_one_lasts() -> None:
+    order: list[str] = []
+
+    def look() -> None:
+        order.append("begin")
+        time.sleep(0.05)
+        order.append("end")
+        if order.count("end") == 3:
+            scheduler.stop()
+
+    scheduler = Scheduler(look, 0.01, lambda: 0.01, alive=lambda: order.append("alive"))
+    scheduler.run()
+    assert [word for word in order if word != "alive"] == ["begin", "end"] * 3
+    assert all(after == "end" for before, after in itertools.pairwise(order) if before == "begin")
+    assert all(after == "alive" for before, after in itertools.pairwise(order) if before == "end")
+
+
+def test_that_the_end_is_wanted_is_told_while_the_look_still_lasts() -> None:
+    order: list[str] = []
+
+    def look() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        order.append("looked")
+
+    scheduler = Scheduler(look, 60, lambda: 60, ending=lambda: order.append("ending"))
+    with scheduler.signals():
+        scheduler.run()
+    assert order == ["ending", "looked"]

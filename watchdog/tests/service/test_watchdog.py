@@ -13,8 +13,34 @@ import pytest
 from cloud_manager.domain.facts import JobStatus
 from cloud_manager.domain.records import Decision
 from cloud_manager.errors import BadConfiguration, StoreOutdated, StoreUnavailable
+from cloud_manager.service.executor import CANCEL_SECONDS
 from cloud_manager.service.watchdog import Parts, Watchdog
 from watchdog.tests.service.house import House
+
+
+class FakeSupervisor:
+    """ports.Supervisor: what it was told, without the signs of life."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, object]] = []
+
+    def starting(self, seconds: float) -> None:
+        self.told.append(("starting", seconds))
+
+    def ready(self, silence: float) -> None:
+        self.told.append(("ready", silence))
+
+    def alive(self) -> None:
+        pass
+
+    def status(self, text: str) -> None:
+        self.told.append(("status", text))
+
+    def reloading(self) -> None:
+        self.told.append(("reloading", None))
+
+    def stopping(self, seconds: float) -> None:
+        self.told.append(("stopping", seconds))
 
 
 class Run:
@@ -25,9 +51,10 @@ class Run:
         self.looks = looks
         self.seen: list[Decision | None] = []
         self.reloads: list[Parts | Exception] = []
-        standard = Parts(house.eyes(), house.tools(), lambda: None, self.noted, True, 0.01, 0.0, 30.0, 1000.0)
+        self.supervisor = FakeSupervisor()
+        standard = Parts(house.eyes(), house.tools(), lambda: None, self.noted, True, 0.01, 0.0, 30.0, 1000.0, 1100.0)
         self.parts = replace(standard, **changes)
-        self.watchdog = Watchdog(self.parts, house.identity("one"), house.clock, self.reload)
+        self.watchdog = Watchdog(self.parts, house.identity("one"), house.clock, self.reload, self.supervisor)
 
     def noted(self, decision: Decision | None) -> None:
         self.seen.append(decision)
@@ -78,12 +105,41 @@ def test_a_database_that_is_away_at_the_start_is_waited_for() -> None:
     assert len(run.seen) == 1
 
 
-def test_an_outdated_database_ends_it_at_once() -> None:
-    def prepare() -> None:
-        raise StoreOutdated("run `aos-cloud-manager db migrate`")
+def test_the_supervisor_hears_of_start_each_look_reload_and_end() -> None:
+    house = House()
+    run = Run(house, looks=2, stop_timeout=7.0)
+    run.reloads = [replace(run.parts, silence=500.0)]
+    os_kill_at_first_look(run)
+    run.watchdog.watch()
+    active = ("status", "active: 3 hosts, 0 held")
+    assert run.supervisor.told == [
+        *(("starting", 1100.0), ("ready", 1100.0), active),
+        *(("reloading", None), ("ready", 500.0)),
+        *(("stopping", 500.0 + 7.0 + CANCEL_SECONDS), active),
+    ]
 
+
+def test_the_supervisor_hears_who_is_held_and_who_stands_by() -> None:
+    house = House(policy=replace(House().policy, max_down_hosts=0))
+    house.cloud.kill("c1")
+    held = Run(house, looks=1)
+    held.watchdog.watch()
+    assert ("status", "active: 3 hosts, 1 held") in held.supervisor.told
+    house.journal.acquire_lease("two", 30.0, lambda _holder: True)
+    second = Run(house, looks=1)
+    second.watchdog.watch()
+    assert ("status", "standby: another watchdog acts") in second.supervisor.told
+
+
+def test_an_outdated_database_ends_it_before_it_is_called_ready() -> None:
+    run = Run(House(), looks=1, prepare=outdated)
     with pytest.raises(StoreOutdated):
-        Run(House(), looks=1, prepare=prepare).watchdog.watch()
+        run.watchdog.watch()
+    assert run.supervisor.told == [("starting", 1100.0)]
+
+
+def outdated() -> None:
+    raise StoreOutdated("run `aos-cloud-manager db migrate`")
 
 
 def test_a_bad_configuration_at_hangup_keeps_the_old_one_and_says_all_of_why(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -50,6 +51,40 @@ def test_migrations_are_listed_by_number_and_gone_up_and_down(run: Callable[...,
     assert run("db", "list").stdout.splitlines()[newest].split()[:2] == [str(newest), "yes"]
     assert "has migration 0" in run("db", "migrate", "--migration", "0").stdout
     assert run("db", "list").stdout.splitlines()[1].split()[:2] == ["1", "no"]
+
+
+def test_migrations_are_listed_as_json_for_programs(run: Callable[..., Ran], tmp_path: Path) -> None:
+    run("db", "migrate", "--migration", "1")
+    found = json.loads(run("db", "list", "--format", "json").stdout)
+    assert {name: found[name] for name in ("database", "current", "newest")} == {
+        "database": f"sqlite:///{tmp_path}/data/store.db",
+        "current": 1,
+        "newest": schema.newest(),
+    }
+    assert found["migrations"][:2] == [
+        {"number": 1, "applied": True, "description": schema.known()[1]},
+        {"number": 2, "applied": False, "description": schema.known()[2]},
+    ]
+
+
+def test_sql_is_shown_and_not_run(run: Callable[..., Ran], tmp_path: Path) -> None:
+    done = run("db", "migrate", "--migration", "1", "--sql")
+    assert done.returncode == 0
+    assert "CREATE TABLE hosts" in done.stdout
+    assert not (tmp_path / "data").exists()
+    run("db", "migrate")
+    assert run("db", "migrate", "--sql").stdout == ""
+
+
+def test_going_down_where_rows_are_lost_is_bad_input_until_it_is_allowed(run: Callable[..., Ran]) -> None:
+    words = ("--title", "bmc-1", "--protocol", "ipmi", "--address", "192.0.2.11", "--username", "admin")
+    run("power-control", "add", *words, AOS_BMC_PASSWORD=PASSWORD)
+    refused = run("db", "migrate", "--migration", "0")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "error: table power_controls: 1 row, all that it holds" in refused.stderr
+    assert "store.db.backup" in refused.stderr
+    assert "bmc-1" in run("power-control", "list").stdout
+    assert "has migration 0" in run("db", "migrate", "--migration", "0", "--allow-data-loss").stdout
 
 
 def test_an_unknown_migration_is_bad_input(run: Callable[..., Ran]) -> None:

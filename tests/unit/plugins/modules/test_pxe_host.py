@@ -17,7 +17,7 @@ from ansible.module_utils.testing import patch_module_args
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.aos.cloud_manager.plugins.module_utils import pxe_folder
+from ansible_collections.aos.cloud_manager.plugins.module_utils import file_slot
 from ansible_collections.aos.cloud_manager.plugins.module_utils.pxe_config import GRUB, PXELINUX, Boot, content
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 from ansible_collections.aos.cloud_manager.plugins.modules import pxe_host
@@ -210,8 +210,8 @@ def test_a_read_only_file_system_is_named(run: Run, root: Path, monkeypatch: pyt
     def read_only(path: str, flags: int, *arguments: t.Any, **options: t.Any) -> int:
         return (refuse if flags & os.O_CREAT else opened)(path, flags, *arguments, **options)
 
-    monkeypatch.setattr(pxe_folder.os, "open", read_only)
-    monkeypatch.setattr(pxe_folder.os, "unlink", refuse)
+    monkeypatch.setattr(file_slot.os, "open", read_only)
+    monkeypatch.setattr(file_slot.os, "unlink", refuse)
     outcome = run()
     assert f"{root / NAME} cannot be written: Read-only file system; correct" in outcome["msg"]
 
@@ -225,7 +225,7 @@ def test_a_failed_write_leaves_the_old_file_whole_and_no_rest(
     def full(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pxe_folder.os, "fsync", full)
+    monkeypatch.setattr(file_slot.os, "fsync", full)
     outcome = run(**INSTALL)
     assert outcome["failed"]
     assert "No space left on device" in outcome["msg"]
@@ -243,7 +243,7 @@ def test_a_reader_sees_the_old_file_or_the_new_one(run: Run, root: Path, monkeyp
             _call(*arguments, **options)
             seen.add((root / NAME).read_text())
 
-        monkeypatch.setattr(pxe_folder.os, step, and_look)
+        monkeypatch.setattr(file_slot.os, step, and_look)
     run(**INSTALL)
     assert len(seen) == 2
 
@@ -282,7 +282,7 @@ def test_temporary_files_have_no_name_that_a_loader_asks_for(
     names = []
     rename = os.rename
     monkeypatch.setattr(
-        pxe_folder.os, "rename", lambda old, new, **options: (names.append(old), rename(old, new, **options))
+        file_slot.os, "rename", lambda old, new, **options: (names.append(old), rename(old, new, **options))
     )
     run()
     assert len(names) == 1

@@ -53,10 +53,23 @@ def documented(text: str) -> str:
     return text.split(BEGIN)[0] + table() + text.split(END, 1)[1]
 
 
-def write_samples(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in samples().items():
-        (folder / name).write_text(text, encoding="utf-8")
+def write_samples(folder: Path) -> tuple[Path, ...]:
+    """Bring the sample files of a folder up to date, readable by everybody; those that were written.
+
+    Raises BadInput where the folder can't be used.
+    """
+    files = {folder / name: text.encode() for name, text in samples().items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        old = tuple(path for path, text in files.items() if not (path.is_file() and path.read_bytes() == text))
+        for path in old:
+            path.write_bytes(files[path])
+            path.chmod(0o644)
+    except OSError as error:
+        raise BadInput(
+            f"the samples can't be written to {folder} ({error.strerror}): give a folder that this user may write"
+        ) from error
+    return old
 
 
 def _section(name: str, chosen: Iterable[tuple[str, object, Spec]]) -> str:

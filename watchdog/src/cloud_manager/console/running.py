@@ -7,6 +7,7 @@ import argparse
 import signal
 
 from cloud_manager.bootstrap import App, set_up_logging
+from cloud_manager.config import DEFAULT_FILES
 from cloud_manager.errors import CloudUnavailable
 
 
@@ -17,6 +18,15 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     single.set_defaults(handler=once)
     checking = subparsers.add_parser("check-config", help="say everything that is wrong with the configuration")
     checking.set_defaults(handler=check_config)
+
+
+def add_config_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config-file",
+        action="append",
+        metavar="FILE",
+        help=f"read this file; may be repeated, later files win (default: {', '.join(DEFAULT_FILES)})",
+    )
 
 
 def watch(_args: argparse.Namespace, app: App) -> int:
@@ -45,5 +55,6 @@ def check_config(_args: argparse.Namespace, app: App) -> int:
     print(f"read: {', '.join(app.config.files) or 'no file, all parameters have their defaults'}")
     print(f"database: {app.database.name}")
     print(f"cloud: {label}")
+    print(f"systemd: the watchdog hangs after {app.silence:.0f} s without a sign; WatchdogSec enables that")
     print("the configuration is valid; `aos-cloud-manager plan` tries what it names")
     return 0

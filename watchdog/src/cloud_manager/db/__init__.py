@@ -2,6 +2,6 @@
 """The product's database: tables, numbered migrations, transactions, and the encryption of passwords."""
 
 from cloud_manager.db.crypto import PasswordBox
-from cloud_manager.db.engine import Database
+from cloud_manager.db.engine import SILENT_SECONDS, Database
 
-__all__ = ["Database", "PasswordBox"]
+__all__ = ["SILENT_SECONDS", "Database", "PasswordBox"]

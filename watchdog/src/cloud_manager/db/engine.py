@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ IDLE_SECONDS = 5
 # How long a database server may be silent, seconds.
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 30
 ATTEMPTS = 4
+# How long a transaction may take against a server that says nothing, with the waits between its attempts, seconds.
+SILENT_SECONDS = ATTEMPTS * (CONNECT_SECONDS + ANSWER_SECONDS + 1)
 
 # MariaDB error numbers after which the server has rolled back: lock wait timeout, deadlock.
 ROLLED_BACK = (1205, 1213)
@@ -70,6 +73,16 @@ class Database:
 
     def write(self, work: Callable[[Connection], T]) -> T:
         return self._retried(work, self._writing)
+
+    @property
+    def backup_command(self) -> str:
+        """For an operator to type while no watchdog runs; asks for the password by itself."""
+        if self.path is not None:
+            return shlex.join(["cp", "-p", str(self.path), f"{self.path}.backup"])
+        url = self.engine.url
+        place = [f"--host={url.host}", f"--port={url.port or 3306}", f"--user={url.username}", "--password"]
+        dump = ["mariadb-dump", *place, "--single-transaction", str(url.database)]
+        return f"{shlex.join(dump)} > {shlex.quote(f'{url.database}.sql')}"
 
     def create_file(self) -> None:
         """Make the embedded database's file and folder: only its owner may read it."""

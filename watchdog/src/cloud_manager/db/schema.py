@@ -3,25 +3,28 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from cloud_manager.db.engine import Database
+from cloud_manager.db.models import Base
 from cloud_manager.errors import BadInput, StoreOutdated, StoreUnavailable
 
 FOLDER = Path(__file__).with_name("migrations")
 MIGRATE = "run `aos-cloud-manager db migrate`"
 LOCK = "aos-cloud-manager migration"
-# From this number on, a migration's upgrade and downgrade do only what isn't done yet.
-REPEATABLE = 2
+NUMBER_TABLE = "alembic_version"
+DROP_NUMBER = f"DROP TABLE {NUMBER_TABLE}"
 
 
 def newest() -> int:
@@ -41,17 +44,49 @@ def current(database: Database) -> int:
     return database.read(_number)
 
 
-def migrate(database: Database, to: int | None = None) -> int:
-    """Go up or down to a number (None: the newest) and return it. Raises BadInput for an unknown number."""
-    target = newest() if to is None else to
-    if target != 0 and target not in known():
-        raise BadInput(f"migration {target} is unknown: give a number from 0 to {newest()}")
+def migrate(database: Database, to: int | None = None, allow_data_loss: bool = False) -> int:
+    """Go up or down to a number (None: the newest) and return it.
+
+    Raises BadInput for an unknown number, and where going down would lose rows unless that is allowed.
+    """
+    target = _wanted(to)
     database.create_file()
     engine = database.engine.execution_options(writes=True)
     with database.errors_translated(), engine.connect() as connection, _alone(connection):
-        _move(connection, target)
+        found = _number(connection)
+        _known_here(found)
+        _check_ours(connection, database.name)
+        if not allow_data_loss and (losses := _losses(connection, found, target)):
+            raise BadInput(
+                f"going down from migration {found} to {target} would lose data of database {database.name}:\n"
+                + "\n".join(losses)
+                + f"\nstop the watchdog and back the database up (`{database.backup_command}`), "
+                "then run the command again with --allow-data-loss"
+            )
+        _move(connection, found, target)
         connection.commit()
     return target
+
+
+def sql(database: Database, to: int | None = None) -> str:
+    """What migrate would run, in the database's own dialect, under a comment for each loss. Changes nothing.
+
+    "" where it would run nothing.
+    """
+    target, found = _wanted(to), current(database)
+    if found == target:
+        return ""
+    _known_here(found)
+    losses = database.read(lambda connection: _losses(connection, found, target)) if found > target else []
+    written = io.StringIO()
+    config = _alembic(written)
+    config.attributes["dialect"] = database.engine.dialect.name
+    if found < target:
+        command.upgrade(config, f"{found}:{target}" if found else str(target), sql=True)
+    else:
+        command.downgrade(config, f"{found}:{target or 'base'}", sql=True)
+    end = "" if target else f"\n\n{DROP_NUMBER};"
+    return "".join(f"-- loses {loss}\n" for loss in losses) + f"{written.getvalue().strip()}{end}\n"
 
 
 def prepare(database: Database) -> None:
@@ -80,29 +115,61 @@ def _number(connection: Connection) -> int:
     return int(revision)
 
 
-def _move(connection: Connection, target: int) -> None:
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+def _wanted(to: int | None) -> int:
+    target = newest() if to is None else to
+    if target != 0 and target not in known():
+        raise BadInput(f"migration {target} is unknown: give a number from 0 to {newest()}")
+    return target
+
+
+def _known_here(found: int) -> None:
+    if found > newest():
+        raise StoreOutdated(f"migration {found} is unknown to this version: go back with the version that made it")
+
+
+def _check_ours(connection: Connection, name: str) -> None:
+    """A database without a number is empty, or its tables are another program's: ours must not go among them."""
+    tables = set(inspect(connection).get_table_names())
+    if NUMBER_TABLE not in tables and (others := sorted(tables & set(Base.metadata.tables))):
+        raise BadInput(
+            f"database {name} holds tables that aos-cloud-manager did not make ({', '.join(others)}): "
+            "give [database] url a database of its own"
+        )
+
+
+def _losses(connection: Connection, found: int, target: int) -> list[str]:
+    """What each step down loses, in their order."""
+    steps = range(min(found, newest()), target, -1)
+    return [loss for number in steps for loss in _script(number).losses(connection)]
+
+
+def _move(connection: Connection, found: int, target: int) -> None:
+    """On MariaDB each statement counts at once and the number changes last: what was interrupted is settled first."""
+    half_up = target <= found < newest() and NUMBER_TABLE in inspect(connection).get_table_names()
+    with Operations.context(MigrationContext.configure(connection)):
+        if found and (half_up or found <= target):
+            _script(found).upgrade()
+        if half_up:
+            _script(found + 1).downgrade()
+    config = _alembic()
     config.attributes["connection"] = connection
-    found = _number(connection)
     if found < target:
         command.upgrade(config, str(target))
     elif found > target:
-        if found not in known():
-            raise StoreOutdated(f"migration {found} is unknown to this version: go back with the version that made it")
         command.downgrade(config, str(target) if target else "base")
-    else:
-        _settle(connection, target)
+    if target == 0 and NUMBER_TABLE in inspect(connection).get_table_names():
+        connection.execute(text(DROP_NUMBER))
 
 
-def _settle(connection: Connection, number: int) -> None:
-    """Turn back a migration that was interrupted on MariaDB, where the number changes last. Else without effect."""
-    scripts = ScriptDirectory(str(FOLDER))
-    with Operations.context(MigrationContext.configure(connection)):
-        if number + 1 in range(REPEATABLE, newest() + 1):
-            scripts.get_revision(str(number + 1)).module.downgrade()
-        if number >= REPEATABLE:
-            scripts.get_revision(str(number)).module.upgrade()
+def _alembic(written: io.StringIO | None = None) -> AlembicConfig:
+    config = AlembicConfig(output_buffer=written) if written else AlembicConfig()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    return config
+
+
+def _script(number: int) -> ModuleType:
+    script = ScriptDirectory(str(FOLDER)).get_revision(str(number))
+    return script.module
 
 
 @contextmanager

@@ -48,6 +48,7 @@ def decide(facts: Facts, records: Records, policy: Policy) -> Decision:
         steps=tuple(steps),
         held={r.name: r.reason for r in hosts.values() if r.state is State.HELD},
         blind=sight.blind,
+        seen=len(facts.hosts),
     )
 
 

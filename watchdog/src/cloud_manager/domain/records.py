@@ -84,6 +84,7 @@ class Decision:
     """records: the whole memory after this cycle; changed: the part that must be written (HEALTHY: forget it).
 
     steps: new lines of the timelines. held: host -> reason. blind: why nothing could be seen, or "".
+    seen: how many hosts Nova told of.
     """
 
     records: Records
@@ -92,3 +93,4 @@ class Decision:
     steps: tuple[Step, ...] = ()
     held: Mapping[str, str] = field(default_factory=dict)
     blind: str = ""
+    seen: int = 0

@@ -27,12 +27,24 @@ Cycle = Callable[[], object]
 
 
 class Scheduler:
-    """cycle: one look. interval: s between two looks. reload: what SIGHUP asks for, returns the new interval."""
+    """cycle: one look. interval: s between two looks. reload: what SIGHUP asks for, returns the new interval.
 
-    def __init__(self, cycle: Cycle, interval: float, reload: Callable[[], float]) -> None:
+    alive: called after each sleep, LONGEST_NAP after a look at the latest. ending: called as soon as the end is wanted.
+    """
+
+    def __init__(
+        self,
+        cycle: Cycle,
+        interval: float,
+        reload: Callable[[], float],
+        alive: Callable[[], None] = lambda: None,
+        ending: Callable[[], None] = lambda: None,
+    ) -> None:
         self._cycle = cycle
         self._interval = interval
         self._reload = reload
+        self._alive = alive
+        self._ending = ending
         self._arranged = interval
         self._failures = 0
         self._stopping = False
@@ -48,6 +60,7 @@ class Scheduler:
             self.tick()
         while not self._stopping:
             self._nap(self._until_next())
+            self._alive()
             if self._reloading:
                 self._reloading = False
                 self._interval = self._reload()
@@ -57,6 +70,7 @@ class Scheduler:
 
     def stop(self) -> None:
         self._stopping = True
+        self._ending()
         self._wake()
 
     def reload(self) -> None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from cloud_manager.domain.records import Decision
 from cloud_manager.errors import CloudManagerError, StoreUnavailable
-from cloud_manager.ports import Clock
+from cloud_manager.ports import Clock, Supervisor
 from cloud_manager.service.cycle import Cycle, Eyes
-from cloud_manager.service.executor import Executor, Tools
+from cloud_manager.service.executor import CANCEL_SECONDS, Executor, Tools
 from cloud_manager.service.health import HealthCheck, HealthTools
 from cloud_manager.service.leadership import Identity, Leadership
 from cloud_manager.service.scheduler import Scheduler
@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 class Parts:
     """All that comes from one configuration. Times are seconds.
 
-    prepare: makes the database usable, without effect once it is. noted: told after each cycle. health: None where
-    power controls are not checked.
+    prepare: makes the database usable, without effect once it is. noted: told after each cycle. silence: how long the
+    watch may take for one look with all that belongs to it; more means that it hangs. health: None where power controls
+    are not checked.
     """
 
     eyes: Eyes
@@ -38,33 +39,39 @@ class Parts:
     stop_timeout: float
     lease_ttl: float
     patience: float
+    silence: float
     health: HealthTools | None = None
 
 
 class Watchdog:
     """reload: gives the parts of the configuration as it is now, or raises CloudManagerError."""
 
-    def __init__(self, parts: Parts, identity: Identity, clock: Clock, reload: Callable[[], Parts]) -> None:
+    def __init__(
+        self, parts: Parts, identity: Identity, clock: Clock, reload: Callable[[], Parts], supervisor: Supervisor
+    ) -> None:
         self._parts = parts
         self._reload = reload
+        self._supervisor = supervisor
         self.executor = Executor(parts.tools)
         self._leadership = Leadership(
             parts.eyes.journal, identity, clock, parts.lease_ttl, parts.patience, self.executor.cancel
         )
         self._cycle = Cycle(parts.eyes, self._leadership, self.executor)
         self._health = HealthCheck(parts.health, self._has_leisure) if parts.health else None
-        self._scheduler = Scheduler(self._tick, parts.loop_time, self._reloaded)
+        self._scheduler = Scheduler(self._tick, parts.loop_time, self._reloaded, supervisor.alive, self._say_stopping)
 
     def watch(self) -> None:
         """Until SIGTERM, SIGINT or stop(). Raises StoreOutdated at the start."""
         with self._scheduler.signals():
             log.info("watchdog.started loop_time=%g", self._parts.loop_time)
             self._say_enabled()
+            self._supervisor.starting(self._parts.silence)
             try:
                 self._parts.prepare()
             except StoreUnavailable as error:
                 log.error("database.away error=%s", error)
             with self._renewing():
+                self._supervisor.ready(self._parts.silence)
                 self._scheduler.run()
         log.info("watchdog.stopped")
 
@@ -104,6 +111,7 @@ class Watchdog:
 
     def _tick(self) -> None:
         decision = self.look()
+        self._supervisor.status(_told(decision) if self._parts.enabled else "disabled: [node_tracker] enabled is False")
         if self._health and decision is not None:
             self._health.begin()
 
@@ -112,6 +120,13 @@ class Watchdog:
         return self._cycle.acts and self.executor.has_leisure
 
     def _reloaded(self) -> float:
+        self._supervisor.reloading()
+        try:
+            return self._use_new_parts()
+        finally:
+            self._supervisor.ready(self._parts.silence)
+
+    def _use_new_parts(self) -> float:
         """All of the new configuration, or all of the old one."""
         try:
             parts = self._reload()
@@ -129,6 +144,19 @@ class Watchdog:
         self._say_enabled()
         return parts.loop_time
 
+    def _say_stopping(self) -> None:
+        """The look that runs now, then what self._renewing does."""
+        self._supervisor.stopping(self._parts.silence + self._parts.stop_timeout + CANCEL_SECONDS)
+
     def _say_enabled(self) -> None:
         if not self._parts.enabled:
             log.warning("watchdog.disabled reason=[node_tracker] enabled is False: nothing is looked at or done")
+
+
+def _told(decision: Decision | None) -> str:
+    """For who looks at the service."""
+    if decision is None:
+        return "standby: another watchdog acts"
+    if decision.blind:
+        return f"active, blind: {decision.blind}"
+    return f"active: {decision.seen} hosts, {len(decision.held)} held"

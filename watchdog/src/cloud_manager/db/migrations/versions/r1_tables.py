@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
+from cloud_manager.db.there import has_index, has_table, lost
+
 revision = "1"
 down_revision = None
 
@@ -45,10 +47,20 @@ def named(name: str) -> sa.Column[Any]:
 
 
 def belongs(table: str, name: str, target: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint([name], [f"{target}.id"], name=f"fk_{table}_{name.removesuffix('_id')}")
+    return sa.ForeignKeyConstraint([name], [f"{target}.id"], name=f"fk_{table}_{name}")
+
+
+def make(table: str, *items: sa.schema.SchemaItem, indexed: tuple[str, ...] = ()) -> None:
+    if not has_table(table, undisturbed=False):
+        op.create_table(table, *items, **OPTIONS)
+    for name in indexed:
+        index = f"ix_{table}_{name}"
+        if not has_index(table, index, undisturbed=False):
+            op.create_index(index, table, [name])
 
 
 def upgrade() -> None:
+    """Makes only what isn't there yet: MariaDB commits each statement, so an interrupted migration is half there."""
     right_to_act()
     tracking()
     incidents()
@@ -57,19 +69,18 @@ def upgrade() -> None:
 
 
 def right_to_act() -> None:
-    op.create_table(
+    make(
         "lease",
         number(),
         column("holder", NAME),
         column("epoch", sa.Integer()),
         column("expires_at", TIME),
-        **OPTIONS,
     )
-    op.create_table("observer", number(), column("blind_at", TIME, nullable=True), column("missing", LONG), **OPTIONS)
+    make("observer", number(), column("blind_at", TIME, nullable=True), column("missing", LONG))
 
 
 def tracking() -> None:
-    op.create_table(
+    make(
         "hosts",
         named("name"),
         column("state", WORD),
@@ -84,12 +95,11 @@ def tracking() -> None:
         column("forced_down_by_us", sa.Boolean()),
         column("fence", LONG, nullable=True),
         column("accounted", LONG),
-        **OPTIONS,
     )
 
 
 def incidents() -> None:
-    op.create_table(
+    make(
         "incidents",
         number(),
         column("host", NAME),
@@ -97,10 +107,9 @@ def incidents() -> None:
         column("opened_at", TIME),
         column("closed_at", TIME, nullable=True),
         column("reason", LONG),
-        sa.Index("ix_incidents_host", "host"),
-        **OPTIONS,
+        indexed=("host",),
     )
-    op.create_table(
+    make(
         "incident_steps",
         number(grows=True),
         column("incident", sa.Integer()),
@@ -109,10 +118,9 @@ def incidents() -> None:
         column("state", WORD),
         column("text", LONG),
         belongs("incident_steps", "incident", "incidents"),
-        sa.Index("ix_incident_steps_incident", "incident"),
-        **OPTIONS,
+        indexed=("incident",),
     )
-    op.create_table(
+    make(
         "jobs",
         named("key"),
         column("kind", WORD),
@@ -121,11 +129,9 @@ def incidents() -> None:
         column("status", WORD),
         column("power", LONG, nullable=True),
         *(column(name, LONG) for name in ("left_behind", "failed", "message")),
-        sa.Index("ix_jobs_incident", "incident"),
-        sa.Index("ix_jobs_status", "status"),
-        **OPTIONS,
+        indexed=("incident", "status"),
     )
-    op.create_table(
+    make(
         "instance_moves",
         number("incident"),
         sa.Column("server_id", sa.String(64), primary_key=True, nullable=False),
@@ -136,36 +142,31 @@ def incidents() -> None:
         column("attempts", sa.Integer()),
         *(column(name, TIME, nullable=True) for name in ("requested_at", "accepted_at", "finished_at")),
         belongs("instance_moves", "incident", "incidents"),
-        **OPTIONS,
     )
 
 
 def operators() -> None:
-    op.create_table(
-        "maintenance", named("host"), column("reason", LONG), column("who", NAME), column("at", TIME), **OPTIONS
-    )
-    op.create_table(
+    make("maintenance", named("host"), column("reason", LONG), column("who", NAME), column("at", TIME))
+    make(
         "acknowledgements",
         number("incident"),
         *(column(name, NAME) for name in ("host", "who")),
         column("why", LONG),
         column("at", TIME),
         belongs("acknowledgements", "incident", "incidents"),
-        **OPTIONS,
     )
-    op.create_table(
+    make(
         "action_log",
         number(grows=True),
         column("at", TIME),
         *(column(name, NAME) for name in ("who", "action", "subject")),
         column("details", LONG),
-        sa.Index("ix_action_log_at", "at"),
-        **OPTIONS,
+        indexed=("at",),
     )
 
 
 def power() -> None:
-    op.create_table(
+    make(
         "power_controls",
         number(grows=True),
         column("title", NAME),
@@ -175,22 +176,27 @@ def power() -> None:
         column("username", NAME),
         column("password", LONG),
         sa.UniqueConstraint("title", name="uq_power_controls_title"),
-        **OPTIONS,
     )
-    op.create_table(
+    make(
         "power_links",
         number("control_id"),
         named("host"),
         column("outlet", sa.Integer()),
         column("is_default", sa.Boolean()),
         column("verified_at", TIME, nullable=True),
-        belongs("power_links", "control_id", "power_controls"),
+        # without a name of ours, which MariaDB would keep for this table also while another one is made in its place
+        sa.ForeignKeyConstraint(["control_id"], ["power_controls.id"]),
         sa.UniqueConstraint("control_id", "outlet", name="uq_power_links_outlet"),
-        sa.Index("ix_power_links_host", "host"),
-        **OPTIONS,
+        indexed=("host",),
     )
 
 
 def downgrade() -> None:
     for table in reversed(TABLES):
-        op.drop_table(table)
+        if has_table(table, undisturbed=True):
+            op.drop_table(table)
+
+
+def losses(connection: sa.Connection) -> list[str]:
+    """Everything but the lease, which says no more than who acts now."""
+    return [loss for table in TABLES if table != "lease" for loss in lost(connection, table, "all that it holds")]

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
+from cloud_manager.db.there import has_column, has_index, has_table, lost
+
 revision = "2"
 down_revision = "1"
 
@@ -19,7 +21,8 @@ CONTROL = "id, title, protocol, address, port, username, password"
 LINK = "control_id, host, outlet, is_default, verified_at"
 IPMI = "WHERE protocol = 'ipmi'"
 INDEX = "ix_power_links_host"
-LEFTOVERS = ("power_links_new", "power_controls_new", "power_links_old", "power_controls_old")
+NEW = ("power_links_new", "power_controls_new")
+OLD = ("power_links_old", "power_controls_old")
 
 
 def column(name: str, kind: sa.types.TypeEngine[Any], nullable: bool = False) -> sa.Column[Any]:
@@ -53,26 +56,35 @@ def owned_by_control() -> sa.ForeignKeyConstraint:
 
 def upgrade() -> None:
     """Does only what isn't done yet: MariaDB commits each statement, so an interrupted migration is half there."""
-    if not has("power_controls", "outlets"):
+    if not has_column("power_controls", "outlets", undisturbed=False):
         rebuild(_new_tables)
     tidy()
-    if not has("action_log", "result"):
-        with op.batch_alter_table("action_log") as table:
-            table.add_column(column("result", WORD, nullable=True))
+    if not has_column("action_log", "result", undisturbed=False):
+        op.add_column("action_log", column("result", WORD, nullable=True))
 
 
 def downgrade() -> None:
     """Does only what isn't undone yet, like upgrade."""
-    if has("power_controls", "outlets"):
+    if has_column("power_controls", "outlets", undisturbed=True):
         rebuild(_old_tables)
     tidy()
-    if has("action_log", "result"):
-        with op.batch_alter_table("action_log") as table:
-            table.drop_column("result")
+    if has_column("action_log", "result", undisturbed=True):
+        op.drop_column("action_log", "result")
 
 
-def has(table: str, name: str) -> bool:
-    return any(found["name"] == name for found in sa.inspect(op.get_bind()).get_columns(table))
+def losses(connection: sa.Connection) -> list[str]:
+    """What _old_tables has no place for."""
+    kept = f"control_id IN (SELECT id FROM power_controls {IPMI})"
+    told = "options <> '{}' OR identity <> '' OR initialised_at IS NOT NULL OR check_at IS NOT NULL"
+    others = "of other protocols than ipmi"
+    found = (
+        ("power_controls", f"controls {others}", "protocol <> 'ipmi'", "options"),
+        ("power_controls", "their options", "protocol = 'ipmi' AND options <> '{}'", "options"),
+        ("power_links", f"hosts on controls {others}", f"NOT {kept}", "options"),
+        ("power_links", "their options, identity and last reading", f"{kept} AND ({told})", "options"),
+        ("action_log", "their result", "result IS NOT NULL", "result"),
+    )
+    return [loss for each in found for loss in lost(connection, *each)]
 
 
 def _new_tables() -> None:
@@ -140,7 +152,7 @@ def rebuild(make: Callable[[], None]) -> None:
         for name in ("power_links", "power_controls")
         for before, after in (("", "_old"), ("_new", ""))
     ]
-    if op.get_bind().dialect.name == "sqlite":
+    if op.get_context().dialect.name == "sqlite":
         for swap in swaps:
             op.execute(f"ALTER TABLE {swap.format('RENAME TO')}")
     else:
@@ -149,13 +161,12 @@ def rebuild(make: Callable[[], None]) -> None:
 
 def tidy() -> None:
     """What comes after the tables have been swapped."""
-    drop_leftovers()
-    if not any(index["name"] == INDEX for index in sa.inspect(op.get_bind()).get_indexes("power_links")):
+    drop_leftovers(undisturbed=OLD)
+    if not has_index("power_links", INDEX, undisturbed=False):
         op.create_index(INDEX, "power_links", ["host"])
 
 
-def drop_leftovers() -> None:
-    found = sa.inspect(op.get_bind()).get_table_names()
-    for table in LEFTOVERS:
-        if table in found:
+def drop_leftovers(undisturbed: tuple[str, ...] = ()) -> None:
+    for table in (*NEW, *OLD):
+        if has_table(table, undisturbed=table in undisturbed):
             op.drop_table(table)
