@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small AWX: the part of its API that awx_setup uses, stricter than AWX where a mistake would go unnoticed there.
+"""A small AWX: the part of its API that the module awx uses, stricter than AWX where a mistake goes unnoticed there.
 
 Shapes, HTTP statuses and rules after the public API reference of AWX 24: lists by pages, 401 on a bad token, 400 on a
 field that is missing, of a wrong type, not unique, or naming what is not there; secrets are never read back. Stricter:
@@ -103,7 +103,10 @@ class Refused(Exception):
 
 
 class FakeAwx:
-    """The objects of one AWX and the changes asked of it; a fetched project has all that is below playbooks/."""
+    """The objects of one AWX and the changes asked of it.
+
+    A fetched project has all that is below playbooks/ but lacking. unfetchable, slow: addresses of repositories.
+    """
 
     def __init__(self, token: str) -> None:
         self.token = token
@@ -111,7 +114,10 @@ class FakeAwx:
         self.lists: dict[tuple[str, int, str], list[int]] = {}
         self.surveys: dict[tuple[str, int], t.Any] = {}
         self.changes: list[str] = []
+        self.reads = 0
         self.unfetchable: set[str] = set()
+        self.slow: set[str] = set()
+        self.lacking: set[str] = set()
         self._looks: dict[int, int] = {}
         self._numbers = iter(range(1, 10_000))
         # What every AWX has from the beginning.
@@ -127,13 +133,16 @@ class FakeAwx:
 
     def answer(self, method: str, path: str, query: dict[str, str], body: t.Any) -> tuple[int, t.Any]:
         """Return status and body; path without the API's prefix; raise Refused."""
-        if method != "GET":
+        if method == "GET":
+            self.reads += 1
+        else:
             self.changes.append(f"{method} {path}")
         match [part for part in path.split("/") if part]:
             case ["me"]:
                 return 200, self._page([{"id": 1, "username": "admin"}], {})
             case [kind] if kind in KINDS and method == "GET":
-                return 200, self._page(self._chosen(self.objects[kind].values(), query), query)
+                chosen = self._chosen(self.objects[kind].values(), query)
+                return 200, self._page([self._shown(kind, one) for one in chosen], query)
             case [kind] if kind in KINDS and method == "POST":
                 return 201, self._shown(kind, self._keep(kind, self._checked(kind, body)))
             case [kind, number, *rest] if kind in KINDS and int(number) in self.objects[kind]:
@@ -148,6 +157,8 @@ class FakeAwx:
                 return 200, self._shown(kind, one)
             case "PATCH", []:
                 one |= self._checked(kind, body, one)
+                if {"scm_url", "scm_branch"} & set(body):
+                    self._looks[one["id"]] = 0
                 return 200, self._shown(kind, one)
             case "GET", ["survey_spec"] if "survey_enabled" in one:
                 return 200, self.surveys.get((kind, one["id"]), {})
@@ -183,6 +194,7 @@ class FakeAwx:
             return one
         looks = self._looks[one["id"]] = self._looks.get(one["id"], 0) + 1
         ended = "failed" if one["scm_url"] in self.unfetchable else "successful"
+        looks = min(looks, 2) if one["scm_url"] in self.slow else looks
         return one | {"status": ("pending", "running", ended)[min(looks, 3) - 1]}
 
     def _checked(self, kind: str, body: dict[str, t.Any], one: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -218,9 +230,9 @@ class FakeAwx:
                 )
 
     def _check_playbook(self, kind: str, wanted: dict[str, t.Any]) -> None:
-        if kind == TEMPLATES and (
-            self._looks.get(wanted["project"], 0) < 3 or not wanted["playbook"].startswith("playbooks/")
-        ):
+        fetched = self._looks.get(wanted.get("project", 0), 0) >= 3
+        there = wanted.get("playbook", "").startswith("playbooks/") and wanted["playbook"] not in self.lacking
+        if kind == TEMPLATES and not (fetched and there):
             raise Refused(400, {"playbook": ["Playbook not found for project."]})
 
     def _chosen(self, found: t.Iterable[dict[str, t.Any]], query: dict[str, str]) -> list[dict[str, t.Any]]:
@@ -243,8 +255,11 @@ class FakeAwx:
         return self._followed(self.objects[kind][one[first]], rest)
 
     def _page(self, found: list[dict[str, t.Any]], query: dict[str, str]) -> dict[str, t.Any]:
-        first = (int(query.get("page", 1)) - 1) * PAGE
-        return {"count": len(found), "next": None, "previous": None, "results": found[first : first + PAGE]}
+        """Return a page, never larger than PAGE, whatever size is asked for."""
+        number = int(query.get("page", 1))
+        first, last = (number - 1) * PAGE, number * PAGE
+        following = f"/api/v2/?page={number + 1}" if last < len(found) else None
+        return {"count": len(found), "next": following, "previous": None, "results": found[first:last]}
 
 
 def checked_survey(body: t.Any) -> t.Any:
@@ -259,7 +274,7 @@ def checked_survey(body: t.Any) -> t.Any:
         kind = question.get("type")
         default = question.get("default", "")
         if missing or kind not in QUESTIONS or (default != "" and not isinstance(default, QUESTIONS[kind])):
-            raise Refused(400, {"error": f"survey question {question.get('variable')}: {missing or kind or default}"})
+            raise Refused(400, {"error": f"survey question {question.get('variable')}: {missing or (kind, default)}"})
         if kind == "multiplechoice" and default not in ("", *question["choices"]):
             raise Refused(400, {"error": f"survey question {question['variable']}: default is no choice"})
     return body
