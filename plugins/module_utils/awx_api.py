@@ -37,16 +37,21 @@ class AwxRefused(AosError):
 
 
 class Awx:
-    """One AWX, as the user of the token. verify: whether its certificate is checked, or the file to check it with."""
+    """One AWX, as the user of the token.
 
-    def __init__(self, url: str, prefix: str, token: str, verify: bool | str, timeout: float) -> None:
+    verify: whether its certificate is checked, or the file to check it with. session: a requests.Session.
+    """
+
+    def __init__(
+        self, url: str, prefix: str, token: str, verify: bool | str, timeout: float, session: t.Any = None
+    ) -> None:
         if not HAS_REQUESTS:
             raise MissingLibrary("requests")
         self.url = f"{url.rstrip('/')}/{prefix.strip('/')}"
         self._token = token
         self._verify = verify
         self._timeout = timeout
-        self._session = requests.Session()
+        self._session = session or requests.Session()
 
     def check_access(self) -> None:
         """Raise AosError unless this is the API and it knows the token."""
