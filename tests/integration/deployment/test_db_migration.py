@@ -43,15 +43,15 @@ def move(options: Options, check_mode: bool = False, **more: t.Any) -> dict[str,
 
 def test_up_and_down_as_check_mode_said_it_would_be(database: Database, options: Options) -> None:
     newest = schema.newest()
-    for start, end in ((0, newest), (newest, 1), (1, newest), (newest, 0)):
+    for start, end in ((0, newest), (newest, 1), (1, 0)):
         checked = move(options, check_mode=True, migration=end)
         assert schema.current(database) == start
         assert move(options, migration=end) == checked
         assert (checked["before"], checked["after"], checked["changed"]) == (start, end, True)
         assert checked["sql"]
         assert schema.current(database) == end
-        again = move(options, migration=end)
-        assert (again["changed"], again["sql"]) == (False, "")
+    again = move(options, migration=0)
+    assert (again["changed"], again["sql"]) == (False, "")
 
 
 def test_a_loss_is_refused_by_name_and_number_until_it_is_allowed(database: Database, options: Options) -> None:
