@@ -59,7 +59,6 @@ KINDS = {
         owned=False,
     ),
 }
-EMPTY = {"credentials": {"inputs": {}}}
 
 
 class Wanted:
@@ -96,7 +95,7 @@ class Wanted:
         owner = {"organization": self._organization} if about.owned else {}
         where = {**{name: fields[name] for name in about.key}, **owner}
         ref = Ref(kind, called or given["name"])
-        return Object(ref, {**fields, **(owner if about.states_owner else {})}, where, EMPTY.get(kind, {}))
+        return Object(ref, {**fields, **(owner if about.states_owner else {})}, where)
 
     def _project(self, given: Item) -> Project:
         made = self._object("projects", given)

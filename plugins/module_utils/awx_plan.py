@@ -146,13 +146,12 @@ class Known:
 class Object:
     """An object with the API's fields; one that is there keeps all others.
 
-    where: tells it from others of its kind. new: fields that it is made with and that are never looked at.
+    where: tells it from others of its kind.
     """
 
     ref: Ref
     fields: Item
     where: Item
-    new: Item = dataclasses.field(default_factory=dict)
 
     def read(self, awx: Awx, numbers: Numbers) -> Item | None:
         found = find(awx, self.ref.kind, self.where, numbers)
@@ -162,8 +161,8 @@ class Object:
 
     def steps(self, found: Item | None, numbers: Numbers) -> t.Iterator[Step]:
         if found is None:
-            body = {**self.fields, **self.new}
-            yield Change(f"{self.ref} is made", "POST", (self.ref.kind,), body, self.ref, after=shown(self.fields))
+            sentence, after = f"{self.ref} is made", shown(self.fields)
+            yield Change(sentence, "POST", (self.ref.kind,), self.fields, self.ref, after=after)
             return
         body = differing(self.fields, found, numbers)
         if body:

@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 import typing as t
 from pathlib import Path
 
@@ -136,6 +137,15 @@ def test_all_belongs_to_the_organization(site: Site) -> None:
     assert not site.apply({"awx_organization": "New"})["changed"]
 
 
+def test_templates_with_questions_ask_them_and_the_others_do_not(site: Site) -> None:
+    site.apply()
+    enabled = {one["name"]: one["survey_enabled"] for one in site.awx.objects["job_templates"].values()}
+    surveyed = {number for kind, number in site.awx.surveys if kind == "job_templates"}
+    assert {site.awx.one("job_templates", name)["id"] for name, asks in enabled.items() if asks} == surveyed
+    assert enabled["AOS recover host"]
+    assert not enabled["AOS site"]
+
+
 def test_what_was_changed_by_hand_is_set_right_and_the_rest_is_left(site: Site) -> None:
     site.apply()
     after, awx = site.holds(), site.awx
@@ -143,6 +153,10 @@ def test_what_was_changed_by_hand_is_set_right_and_the_rest_is_left(site: Site) 
     recover |= {"description": "changed by hand", "extra_vars": "an operator's own"}
     machine["inputs"] = {"username": "typed in by its owner"}
     awx.surveys["job_templates", recover["id"]] = {}
+    evacuate = awx.one("job_templates", "AOS evacuate host")
+    evacuate["survey_enabled"] = False
+    spec = awx.surveys["job_templates", evacuate["id"]]["spec"]
+    awx.surveys["job_templates", evacuate["id"]] = {"name": "", "description": "", "spec": spec[:1]}
     awx.one("workflow_approval_templates", "Recover the host?")["timeout"] = 0
     awx.one("workflow_job_template_nodes", "recover")["unified_job_template"] = None
     site.list_of("workflow_job_template_nodes", "approve", "success_nodes").clear()
@@ -153,6 +167,8 @@ def test_what_was_changed_by_hand_is_set_right_and_the_rest_is_left(site: Site) 
         "job template AOS recover host gets its survey",
         "job template AOS recover host gets credential AOS cloud",
         "job template AOS recover host gets credential AOS power controls",
+        "job template AOS evacuate host gets another survey_enabled",
+        "job template AOS evacuate host gets another survey",
         "workflow node AOS remediate host: approve asks with another timeout",
         "workflow node AOS remediate host: recover gets another unified_job_template",
         "workflow node AOS remediate host: approve leads on success to workflow node AOS remediate host: recover",
@@ -245,7 +261,9 @@ def test_a_repository_that_awx_cannot_fetch_is_told(site: Site, again: bool) -> 
 
 def test_a_repository_is_not_waited_for_without_end(site: Site) -> None:
     site.awx.slow.add(INPUTS["awx_scm_url"])
+    begun = time.monotonic()
     said = site.apply(project_timeout=0.3)["msg"]
+    assert time.monotonic() - begun < 15
     assert f"AWX has not fetched project AOS CloudManager from {INPUTS['awx_scm_url']} in 0.3 seconds" in said
     assert site.awx.objects["job_templates"] == {}
     site.awx.slow.clear()

@@ -154,13 +154,6 @@ def test_a_project_is_waited_for_unless_it_is_fetched_as_wanted(found: t.Any, ki
     assert [type(step) for step in steps_of(Project(PROJECT, {"scm_url": "u"}, {}), found, {})] == kinds
 
 
-def test_a_credential_is_made_empty_and_its_inputs_are_never_looked_at() -> None:
-    part = Object(Ref("credentials", "c"), {"name": "c"}, {}, {"inputs": {}})
-    (made,) = steps_of(part, None, {})
-    assert made.body == {"name": "c", "inputs": {}}
-    assert steps_of(part, {"name": "c", "inputs": {"password": "$encrypted$"}}, {}) == []
-
-
 def test_what_is_in_a_list_stays_and_what_is_missing_is_added() -> None:
     cloud, power = Ref("credentials", "cloud"), Ref("credentials", "power")
     steps = steps_of(Members(TEMPLATE, "credentials", (cloud, power)), {1, 9}, {cloud: 1, power: 2})
