@@ -109,7 +109,11 @@ class Wait:
             )
 
 
-Step = Change | Wait
+class Step(t.Protocol):
+    """A Change or a Wait."""
+
+    def take(self, awx: Awx, numbers: Numbers) -> None:
+        """Do it. Raises AosError."""
 
 
 class Part(t.Protocol):

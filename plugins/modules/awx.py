@@ -81,7 +81,7 @@ options:
         description: Description.
         type: str
       kind:
-        description: Kind.
+        description: V(net) for network devices, V(cloud) for all else.
         type: str
         choices: [cloud, net]
         default: cloud
@@ -224,7 +224,8 @@ options:
       allow_simultaneous: *allow_simultaneous
       survey: *survey
       nodes:
-        description: What is run or asked.
+        description: What is run or asked; each by either of O(workflows[].nodes[].unified_job_template) and
+          O(workflows[].nodes[].approval).
         type: list
         elements: dict
         default: []
@@ -240,7 +241,7 @@ options:
             description: Answers to the survey of the job template.
             type: dict
           approval:
-            description: What a person is asked, in the place of a job template.
+            description: What a person is asked.
             type: dict
             suboptions:
               name: *name
@@ -338,9 +339,9 @@ Options = dict[str, dict[str, t.Any]]
 NAMED: Options = {"name": {"type": "str", "required": True}, "description": {"type": "str"}}
 
 
-def dicts(options: Options) -> dict[str, t.Any]:
+def dicts(options: Options, **rules: t.Any) -> dict[str, t.Any]:
     """The option that takes a list of such dictionaries."""
-    return {"type": "list", "elements": "dict", "default": [], "options": options}
+    return {"type": "list", "elements": "dict", "default": [], "options": options, **rules}
 
 
 TEMPLATE: Options = {
@@ -355,6 +356,7 @@ NODE: Options = {
     "extra_data": {"type": "dict"},
     "approval": {"type": "dict", "options": {**NAMED, "timeout": {"type": "int"}}},
 }
+RUNS_OR_ASKS = [("unified_job_template", "approval")]
 WAY: Options = {
     "from": {"type": "str", "required": True},
     "outcome": {"type": "str", "choices": ["success", "failure", "always"], "required": True},
@@ -408,7 +410,13 @@ ARGUMENTS: Options = {
             "credentials": {"type": "list", "elements": "str", "default": []},
         }
     ),
-    "workflows": dicts({**TEMPLATE, "nodes": dicts(NODE), "ways": dicts(WAY)}),
+    "workflows": dicts(
+        {
+            **TEMPLATE,
+            "nodes": dicts(NODE, required_one_of=RUNS_OR_ASKS, mutually_exclusive=RUNS_OR_ASKS),
+            "ways": dicts(WAY),
+        }
+    ),
 }
 
 

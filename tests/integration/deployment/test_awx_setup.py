@@ -31,6 +31,7 @@ INPUTS = {
     "awx_inventory_url": "https://git.example.org/inventory.git",
     "awx_image": "registry.example.org/aos/execution-environment:1",
 }
+ASKING = {"identifier": "a", "approval": {"name": "Go on?"}}
 MODULE = "aos.cloud_manager.awx"
 Outcome = dict[str, t.Any]
 
@@ -304,9 +305,20 @@ def test_an_object_of_another_hand_can_be_named(site: Site) -> None:
 
 
 def test_a_way_to_a_node_that_is_not_there_is_told(site: Site) -> None:
-    flow = {"name": "Odd", "nodes": [{"identifier": "a"}], "ways": [{"from": "a", "outcome": "always", "to": "b"}]}
+    flow = {"name": "Odd", "nodes": [ASKING], "ways": [{"from": "a", "outcome": "always", "to": "b"}]}
     said = site.apply(workflows=[flow])["msg"]
     assert said == "a way of workflow Odd names node b, which is none of a; correct it"
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        ({"identifier": "a"}, "one of the following is required: unified_job_template, approval"),
+        ({**ASKING, "unified_job_template": "AOS site"}, "mutually exclusive: unified_job_template|approval"),
+    ],
+)
+def test_a_node_runs_or_asks_and_never_both(site: Site, node: dict[str, t.Any], words: str) -> None:
+    assert words in site.apply(workflows=[{"name": "Odd", "nodes": [node]}])["msg"]
 
 
 def test_the_playbook_tells_the_same_rehearsed_and_played_and_no_secret(site: Site) -> None:
