@@ -68,7 +68,11 @@ def _unit() -> Iterator[Sequence[Command]]:
 @contextmanager
 def _collection() -> Iterator[Sequence[Command]]:
     with collection.ansible_test_commands() as commands:
-        yield (*commands, _pytest("pytest packaging", "--numprocesses=2", "--dist=loadscope", "tests/packaging"))
+        yield (
+            *commands,
+            _python("galaxy-importer", "-m", "tools.dev.galaxy"),
+            _pytest("pytest packaging", "--numprocesses=2", "--dist=loadscope", "tests/packaging"),
+        )
 
 
 @contextmanager
