@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab import processes
+from tests.lab import rest
 from tests.lab.client import Lab
+from tests.lab.lifecycle import password_of
 from tests.lab.plan import REPOSITORY
 from tests.lab.record import write_private
 from tests.targets import site, state
@@ -21,7 +24,7 @@ from tests.targets.plan import Plan
 from tests.targets.target import Target
 
 HERE = Path(__file__).parent
-WHEELHOUSE = "/srv/wheelhouse"
+WHEELHOUSE, PRODUCT = "/srv/wheelhouse", "/srv/product"
 # oslo.config, an address and a shell would each read something else into one of these.
 PASSWORDS = {
     "aos_database_password": "db p@ss/w%rd$1",
@@ -67,8 +70,14 @@ class Site:
         self.variables = settings(lab, site.built(plan)) | variables
 
     def up(self, debian: str = "12") -> None:
+        """Boot the targets, which see the product and what it needs."""
+        product = site.built(self.plan)
         for target in self.targets:
-            target.up(debian, {Path(site.built(self.plan)["wheelhouse"]): WHEELHOUSE})
+            target.up(debian, {Path(product["wheelhouse"]): WHEELHOUSE, Path(product["wheel"]).parent: PRODUCT})
+
+    def down(self) -> None:
+        for target in self.targets:
+            target.down()
 
     def play(self, playbook: str, *options: str, killed_before: str = "", **variables: Any) -> Played:
         """Run it to its end, or until SIGKILL before the first task whose name, `ROLE : TASK`, begins so."""
@@ -101,6 +110,20 @@ class Site:
 
     def _told(self) -> list[Told]:
         return [Told(**json.loads(line)) for line in (self.folder / "told.jsonl").read_text().splitlines()]
+
+
+def forget(lab: Lab) -> None:
+    """Take out of the lab's services what an installation makes there, whoever made it."""
+    lab.sql("DROP DATABASE IF EXISTS cloud_manager; DROP USER IF EXISTS 'aos'@'localhost', 'aos'@'%';")
+    url, login = lab.plan.url("rabbitmq-management"), base64.b64encode(b"guest:guest").decode()
+    for place in ("users/aos", "vhosts/aos"):
+        with contextlib.suppress(rest.RestError):  # there is none
+            rest.call("DELETE", f"{url}/api/{place}", headers={"Authorization": f"Basic {login}"})
+    url = f"{lab.plan.url('keystone')}/v3"
+    session = rest.Session(lab.plan.url("keystone"), password_of(lab.plan))
+    for kind, query in (("services", "type=cloud-manager"), ("users", "name=aos")):
+        for found in session.request("GET", f"{url}/{kind}?{query}")[kind]:
+            session.request("DELETE", f"{url}/{kind}/{found['id']}")
 
 
 def settings(lab: Lab, product: Mapping[str, str]) -> dict[str, Any]:
