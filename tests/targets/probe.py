@@ -14,11 +14,13 @@ import subprocess
 import sys
 
 ROOTS = ("/etc", "/home", "/opt", "/root", "/srv", "/usr", "/var")
-# What a running machine writes by itself, what the tools of its own passwd leave as backups, and Ansible's own folder.
+# What a running machine writes by itself, what the tools of its own passwd leave as backups, what programs cache, and
+# Ansible's own folder.
 PASSED_OVER = (
     "/etc/.pwd.lock",
     "/etc/machine-id",
     "/root/.ansible",
+    "/root/.cache",
     "/var/cache",
     "/var/lib/apt/lists",
     "/var/lib/dpkg",

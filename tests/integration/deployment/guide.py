@@ -38,7 +38,7 @@ BEFORE_UNITS = (
         # On a fresh machine there is no such command yet.
         "openstack aos db list -n cloud_manager > /tmp/rollback/cloud_manager/migrations.txt || true",
     ),
-    Step("Installation 3", "pip3 install --quiet --no-index --find-links /srv/wheelhouse \"{wheel}[osc]\""),
+    Step("Installation 3", 'pip3 install --quiet --no-index --find-links /srv/wheelhouse "{wheel}[osc]"'),
     Step("Installation 4", "pip3 freeze > /tmp/rollback/cloud_manager/pip_after.txt"),
     Step("Installation 5", "useradd -m aos\nprintf 'password\\npassword\\n' | passwd aos"),
     Step("Configuration 1", "openstack aos configure -n cloud_manager"),
@@ -68,10 +68,7 @@ BEFORE_UNITS = (
     Step("Configuration 6", "openstack aos db migrate -n cloud_manager"),
     Step(
         "Configuration 7",
-        "add_user aos password\n"
-        "add_vhost aos\n"
-        "set_permissions -p aos aos .* .* .*\n"
-        "set_permissions aos .* .* .*",
+        "add_user aos password\nadd_vhost aos\nset_permissions -p aos aos .* .* .*\nset_permissions aos .* .* .*",
         where="broker",
     ),
     Step(

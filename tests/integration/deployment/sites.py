@@ -85,9 +85,7 @@ class Site:
         output, _ = started.communicate()
         return Played(started.returncode, output.decode(), self._told())
 
-    def start(
-        self, playbook: str, *options: str, killed_before: str = "", **variables: Any
-    ) -> subprocess.Popen[bytes]:
+    def start(self, playbook: str, *options: str, killed_before: str = "", **variables: Any) -> subprocess.Popen[bytes]:
         told, place = self.folder / "told.jsonl", self.folder / "inventory.json"
         told.write_text("")
         write_private(place, json.dumps(self._inventory(variables)))
