@@ -11,7 +11,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from tests.integration.deployment.databases import Database, run_database
-from tests.integration.deployment.sites import Site, forget
+from tests.integration.deployment.sites import AS_IN_THE_GUIDE, Installed, Site, forget
 from tests.lab.client import Lab
 from tests.targets.plan import Plan
 from tests.targets.target import Target
@@ -43,6 +43,19 @@ def site(plan: Plan, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iter
     forget(lab)
     site.up()
     yield site
+    site.down()
+    forget(lab)
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(plan: Plan, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """A controller on which the playbook site has run once, until another module's takes its place."""
+    site = Site(plan, lab, tmp_path_factory.mktemp("uninterrupted"), Target(plan, "controller"))
+    forget(lab)
+    site.up()
+    done = site.play("site", **AS_IN_THE_GUIDE)
+    assert done.rc == 0, done.output
+    yield Installed(site, site.look())
     site.down()
     forget(lab)
 

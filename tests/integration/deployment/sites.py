@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import base64
+import configparser
 import contextlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tests.lab import rest
+from tests.lab import processes, rest
 from tests.lab.client import Lab
 from tests.lab.lifecycle import password_of
 from tests.lab.plan import REPOSITORY
@@ -23,6 +26,9 @@ from tests.targets import site, state
 from tests.targets.plan import Plan
 from tests.targets.target import Target
 
+Environment = Mapping[str, str]
+
+NOTHING: Environment = {}
 HERE = Path(__file__).parent
 WHEELHOUSE, PRODUCT = "/srv/wheelhouse", "/srv/product"
 # oslo.config, an address and a shell would each read something else into one of these.
@@ -31,7 +37,10 @@ PASSWORDS = {
     "aos_rabbitmq_password": 'mq "pass" word$2',
     "aos_keystone_password": "ks 'pass' word: $3",
 }
-DOES = ("changed", "failed", "unreachable")
+AS_IN_THE_GUIDE = {**dict.fromkeys(PASSWORDS, "password"), "aos_package_extras": ["osc"]}
+CURRENT, RELEASES = "/opt/aos/cloud-manager/current", "/opt/aos/cloud-manager/releases"
+# What a release and a snapshot are called.
+CALLED = re.compile(r"(?<= releases/)\S+|(?<=/cloud_manager/)\d{8}T\d{6}Z")
 
 
 @dataclass(frozen=True)
@@ -62,12 +71,31 @@ class Played:
         return " ".join(failed.said) if isinstance(failed.said, list) else str(failed.said)
 
 
+class Found(NamedTuple):
+    """What an installation has made, without what its release is called and without the files in it.
+
+    settings: what the configuration decides, `section.parameter` -> value.
+    """
+
+    state: state.State
+    settings: dict[str, str]
+    packages: list[str]
+
+
+class Installed(NamedTuple):
+    """found: as it was when it had just been installed."""
+
+    site: Site
+    found: Found
+
+
 class Site:
     """Targets as the controllers of an installation against the lab, and what an operator says of them."""
 
-    def __init__(self, plan: Plan, lab: Lab, folder: Path, *targets: Target, **variables: Any) -> None:
+    def __init__(self, plan: Plan, lab: Lab, folder: Path, *targets: Target) -> None:
         self.plan, self.lab, self.folder, self.targets = plan, lab, folder, targets
-        self.variables = settings(lab, site.built(plan)) | variables
+        self.hosts = {target.name: {"ansible_target_instance": str(target.folder)} for target in targets}
+        self.variables = settings(lab, site.built(plan))
 
     def up(self, debian: str = "12") -> None:
         """Boot the targets, which see the product and what it needs."""
@@ -79,35 +107,86 @@ class Site:
         for target in self.targets:
             target.down()
 
-    def play(self, playbook: str, *options: str, killed_before: str = "", **variables: Any) -> Played:
-        """Run it to its end, or until SIGKILL before the first task whose name, `ROLE : TASK`, begins so."""
-        started = self.start(playbook, *options, killed_before=killed_before, **variables)
-        output, _ = started.communicate()
-        return Played(started.returncode, output.decode(), self._told())
+    def play(self, playbook: str, *options: str, environment: Environment = NOTHING, **variables: Any) -> Played:
+        """Run it to its end; the variables are the controllers'."""
+        started = self.start(playbook, *options, environment=environment, **variables)
+        started.wait()
+        return Played(started.returncode, self._log.read_text(), self._told())
 
-    def start(self, playbook: str, *options: str, killed_before: str = "", **variables: Any) -> subprocess.Popen[bytes]:
-        told, place = self.folder / "told.jsonl", self.folder / "inventory.json"
-        told.write_text("")
-        write_private(place, json.dumps(self._inventory(variables)))
-        return subprocess.Popen(
-            ["ansible-playbook", f"aos.cloud_manager.{playbook}", "--inventory", str(place), *options],
-            cwd=self.folder,
-            env=environment(self.lab) | {"AOS_TOLD": str(told), "AOS_KILLED_BEFORE": killed_before},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+    def start(
+        self, playbook: str, *options: str, environment: Environment = NOTHING, **variables: Any
+    ) -> subprocess.Popen[bytes]:
+        self._told_file.write_text("")
+        place = self.folder / "inventory.json"
+        group = {"hosts": self.hosts, "vars": self.variables | variables}
+        write_private(place, json.dumps({"controllers": group}))
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                ["ansible-playbook", f"aos.cloud_manager.{playbook}", "--inventory", str(place), *options],
+                cwd=self.folder,
+                env={**usual(self.lab, self.folder), "AOS_TOLD": str(self._told_file), **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def look(self) -> Found:
+        """What there is on the first controller and in the lab's services."""
+        target = self.targets[0]
+        gathered = state.gather(lambda program: target.run("python3", "-", stdin=program).stdout, self.lab)
+        read = configparser.ConfigParser(interpolation=None, default_section="")
+        read.read_string(target.run("cat", "/etc/aos/cloud_manager.conf").stdout)
+        packages = target.run(f"{CURRENT}/bin/pip", "freeze").stdout.splitlines()
+        return Found(
+            {
+                section: [CALLED.sub("NAME", line) for line in lines if not line.startswith(f"{RELEASES}/")]
+                for section, lines in gathered.items()
+            },
+            {f"{section}.{name}": value for section in read.sections() for name, value in read[section].items()},
+            [package.partition(" @ ")[0] for package in packages],
         )
 
-    def gather(self) -> state.State:
-        """What there is on the first controller and in the lab's services."""
-        return state.gather(lambda program: self.targets[0].run("python3", "-", stdin=program).stdout, self.lab)
+    @property
+    def _log(self) -> Path:
+        return self.folder / "output.log"
 
-    def _inventory(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        hosts = {target.name: {"ansible_target_instance": str(target.folder)} for target in self.targets}
-        return {"controllers": {"hosts": hosts, "vars": self.variables | variables}}
+    @property
+    def _told_file(self) -> Path:
+        return self.folder / "told.jsonl"
 
     def _told(self) -> list[Told]:
-        return [Told(**json.loads(line)) for line in (self.folder / "told.jsonl").read_text().splitlines()]
+        return [Told(**json.loads(line)) for line in self._told_file.read_text().splitlines()]
+
+
+def kill(started: subprocess.Popen[bytes]) -> None:
+    """SIGKILL for ansible-playbook and all that it has started, in the target too; none of them gets a moment."""
+    found: list[int] = []
+    while more := [pid for pid in family(started.pid) if pid not in found]:
+        processes.send(more, signal.SIGSTOP)
+        found += more
+    processes.send(found, signal.SIGKILL)
+    started.wait()
+
+
+def family(pid: int) -> Iterator[int]:
+    """The process and all that descend from it."""
+    yield pid
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # it has ended
+            for child in file.read_text().split():
+                yield from family(int(child))
+
+
+def runs(started: subprocess.Popen[bytes], words: str) -> bool:
+    """Whether a process of it, in the target or here, has these words in its command."""
+    return any(words in command(pid) for pid in family(started.pid))
+
+
+def command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def forget(lab: Lab) -> None:
@@ -144,8 +223,8 @@ def settings(lab: Lab, product: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def environment(lab: Lab) -> dict[str, str]:
-    """The administrator's cloud by its clouds.yaml alone."""
+def usual(lab: Lab, folder: Path) -> dict[str, str]:
+    """The administrator's cloud by its clouds.yaml alone; what a killed run leaves stays in the folder."""
     return {
         **os.environ,
         **{name: value for name, value in lab.environment().items() if name == "OS_CLIENT_CONFIG_FILE"},
@@ -154,8 +233,10 @@ def environment(lab: Lab) -> dict[str, str]:
         "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
         "ANSIBLE_CONNECTION_PLUGINS": str(REPOSITORY / "tests/targets/connection_plugins"),
         "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_LOCAL_TEMP": str(folder / "ansible"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_PIPELINING": "1",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(REPOSITORY),
+        "TMPDIR": str(folder),
     }

@@ -3,26 +3,22 @@
 
 from __future__ import annotations
 
-import configparser
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.integration.deployment import guide, sites
-from tests.integration.deployment.sites import Site, forget
+from tests.integration.deployment.sites import Site
 from tests.lab.infrastructure import MessageBus
 from tests.lab.plan import REPOSITORY
 from tests.targets import state
 
+pytestmark = pytest.mark.timeout(1200)
+
 MAPPING = REPOSITORY / "docs" / "guide-mapping.md"
 STEPS = {"Installation": 5, "Configuration": 12, "Recovery plan": 2}
-AS_IN_THE_GUIDE = dict.fromkeys(sites.PASSWORDS, "password")
-# What pip makes is compared by `pip freeze`; what a release is called, by nobody.
-CURRENT, RELEASES = "/opt/aos/cloud-manager/current", "/opt/aos/cloud-manager/releases"
-RELEASE = re.compile(r"(?<= releases/)\S+")
 # A phrase of docs/guide-mapping.md -> the differences that it is the reason of: `-` by hand, `+` by site.
 ALLOWED = {
     "the guide's folder is emptied at each boot": [r"[+] files: /var/lib/aos/rollback.*"],
@@ -66,14 +62,6 @@ ALLOWED_SETTINGS = {
 }
 
 
-class Found(NamedTuple):
-    """settings: what the configuration decides, `section.parameter` -> value."""
-
-    state: state.State
-    settings: dict[str, str]
-    packages: list[str]
-
-
 def follow(site: Site, *steps: guide.Step) -> None:
     """Type the commands where they belong."""
     lab, (target,) = site.lab, site.targets
@@ -81,7 +69,7 @@ def follow(site: Site, *steps: guide.Step) -> None:
         name: value for name, value in lab.environment().items() if name not in ("OS_CLIENT_CONFIG_FILE", "OS_CLOUD")
     }
     here = "".join(f"export {name}='{value}'\n" for name, value in login.items())
-    here += f"PATH={CURRENT}/bin:$PATH\nset -e\n"
+    here += f"PATH={sites.CURRENT}/bin:$PATH\nset -e\n"
     for step in steps:
         if step.where == "database":
             lab.sql(step.commands)
@@ -96,43 +84,23 @@ def follow(site: Site, *steps: guide.Step) -> None:
             target.run("sh", "-s", stdin=here + commands)
 
 
-def look(site: Site) -> Found:
-    """What an installation has made."""
-    (target,) = site.targets
-    read = configparser.ConfigParser(interpolation=None, default_section="")
-    read.read_string(target.run("cat", "/etc/aos/cloud_manager.conf").stdout)
-    settings = {f"{section}.{name}": value for section in read.sections() for name, value in read[section].items()}
-    packages = target.run(f"{CURRENT}/bin/pip", "freeze").stdout.splitlines()
-    gathered = {
-        section: [RELEASE.sub("", line) for line in lines if not line.startswith(f"{RELEASES}/")]
-        for section, lines in site.gather().items()
-    }
-    return Found(gathered, settings, [package.partition(" @ ")[0] for package in packages])
-
-
 @pytest.fixture(scope="module")
 def by_hand(site):
     """What the guide makes. Removed again by the playbook that removes, as far as it may."""
     before = state.of_services(site.lab)
     follow(site, *guide.BEFORE_UNITS)
-    units = site.play("site", "--tags", "services", **AS_IN_THE_GUIDE)
+    units = site.play("site", "--tags", "services", **sites.AS_IN_THE_GUIDE)
     assert units.rc == 0, units.output
     follow(site, *guide.AFTER_UNITS)
-    found = look(site)
-    removed = site.play("uninstall", force=True, remove_data=True, **AS_IN_THE_GUIDE)
+    found = site.look()
+    removed = site.play("uninstall", force=True, remove_data=True, **sites.AS_IN_THE_GUIDE)
     assert removed.rc == 0, removed.output
     return found, state.differences(before, state.of_services(site.lab))
 
 
 @pytest.fixture(scope="module")
-def by_site(site, by_hand):
-    """What site makes on a fresh controller."""
-    site.down()
-    forget(site.lab)
-    site.up()
-    done = site.play("site", aos_package_extras=["osc"], **AS_IN_THE_GUIDE)
-    assert done.rc == 0, done.output
-    return look(site)
+def by_site(by_hand, uninterrupted):
+    return uninterrupted.found
 
 
 def test_the_guide_and_site_end_in_the_same_state(by_hand, by_site):
@@ -178,9 +146,9 @@ def rows() -> dict[str, str]:
 
 
 def named(task: str) -> Iterator[Path]:
-    """The files that a row names: a role or one of its files, a module, a playbook."""
-    for role, files in re.findall(r"role (\w+)((?:, `\w+[.]yml`)*)", task):
-        for file in re.findall(r"\w+[.]yml", files) or ["main.yml"]:
-            yield REPOSITORY / "roles" / role / "tasks" / file
+    """The files that a row names: tasks of a role or a playbook, a module."""
+    for kind, name, files in re.findall(r"(role|playbook) (\w+)((?:, `\w+[.]yml`)*)", task):
+        place = REPOSITORY / (f"roles/{name}/tasks" if kind == "role" else "playbooks/tasks")
+        yield from (place / file for file in re.findall(r"\w+[.]yml", files))
+        yield place / "main.yml" if kind == "role" else REPOSITORY / "playbooks" / f"{name}.yml"
     yield from (REPOSITORY / "plugins/modules" / f"{name}.py" for name in re.findall(r"module `(\w+)`", task))
-    yield from (REPOSITORY / "playbooks" / f"{name}.yml" for name in re.findall(r"playbook (\w+)", task))
