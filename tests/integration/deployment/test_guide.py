@@ -132,7 +132,7 @@ def test_each_step_of_the_guide_has_a_task_that_exists(step):
     assert places
     assert [place for place in places if not place.is_file()] == []
     written = "".join(place.read_text() for place in places)
-    assert [name for name in re.findall(r"\*(.+?)\*", task) if f"name: {name}" not in written] == []
+    assert [name for name in re.findall(r"\*(.+?)\*", task) if f"name: {name}\n" not in written] == []
 
 
 def rows() -> dict[str, str]:
