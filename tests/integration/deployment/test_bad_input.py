@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator
 
@@ -55,7 +54,7 @@ def refused(site: Site, played: Played, *parts: str) -> None:
         pytest.param(
             "database",
             {"aos_database_admin_password": SECRET},
-            ["Access denied for user 'root'", "correct login_user and login_password"],
+            ["Access denied for user 'root'", "correct login_user"],
             id="password of the database's administrator",
         ),
         pytest.param(
@@ -166,8 +165,8 @@ def test_a_disk_that_is_too_small_is_refused(site, small):
 def test_a_disk_that_fills_up_leaves_no_half_a_release(site, small):
     done = site.play("install", "--tags", "install", aos_root=small, **AS_IN_THE_GUIDE)
     assert done.rc == 2
-    assert "No space left" in done.failure
-    assert "make room" in done.failure
+    assert "no space is left" in done.failure
+    assert "free about 300 MB" in done.failure
     assert "Traceback" not in done.output
     left = site.targets[0].run("find", small, "-name", "release.json", "-o", "-name", "current").stdout
     assert left == ""
@@ -197,8 +196,7 @@ def test_a_name_with_a_quote_and_a_dash_works_and_goes_away_again(site, capsys):
     given = AS_IN_THE_GUIDE | {"aos_database_name": QUOTED}
     done = site.play("site", "--tags", "database,configure", **given)
     assert done.rc == 0, done.output
-    listed = site.targets[0].run("aos-cloud-manager", "db", "list", "--format", "json").stdout
-    assert f"/{QUOTED}" in json.loads(listed)["database"]
+    assert [QUOTED, "alembic_version"] in site.lab.sql("SELECT table_schema, table_name FROM information_schema.tables")
     found = run_database(
         capsys,
         {"name": QUOTED, "state": "absent", "login_host": "127.0.0.1", "login_port": site.lab.plan.port("mariadb")},
