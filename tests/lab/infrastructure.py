@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 
@@ -119,20 +120,32 @@ class MessageBus:
             pid_file=f"{plan.pids}/rabbitmq",
             log=f"{plan.logs}/rabbitmq.log",
             env={
-                "HOME": f"{data}/home",
+                **self.environment(),
                 "RABBITMQ_LOGS": "-",
                 "RABBITMQ_LOG_BASE": str(plan.logs),
                 "RABBITMQ_MNESIA_BASE": f"{data}/mnesia",
-                "RABBITMQ_CONF_ENV_FILE": "/dev/null",
                 "RABBITMQ_CONFIG_FILE": f"{plan.etc}/rabbitmq.conf",
                 "RABBITMQ_ENABLED_PLUGINS_FILE": f"{plan.etc}/enabled_plugins",
-                "RABBITMQ_NODENAME": f"lab{plan.slot}@localhost",
-                "RABBITMQ_DIST_PORT": str(plan.port("rabbitmq-distribution")),
-                "ERL_EPMD_ADDRESS": "127.0.0.1",
-                "ERL_EPMD_PORT": str(plan.port("epmd")),
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
             },
         )
+
+    def environment(self) -> dict[str, str]:
+        """What the server and rabbitmqctl know its node by."""
+        plan = self._plan
+        return {
+            "HOME": f"{plan.data}/rabbitmq/home",
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_NODENAME": f"lab{plan.slot}@localhost",
+            "RABBITMQ_DIST_PORT": str(plan.port("rabbitmq-distribution")),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(plan.port("epmd")),
+        }
+
+    def control(self, *arguments: str) -> None:
+        """Run rabbitmqctl where it runs."""
+        command = ["env", "-u", "LOGS", "/usr/lib/rabbitmq/bin/rabbitmqctl", *arguments]
+        subprocess.run(command, env={**os.environ, **self.environment()}, check=True, capture_output=True)
 
     def alive(self) -> bool:
         return processes.alive(str(self._plan.folder), "rabbitmq", f"{self._plan.pids}/rabbitmq")

@@ -14,11 +14,13 @@ import subprocess
 import sys
 
 ROOTS = ("/etc", "/home", "/opt", "/root", "/srv", "/usr", "/var")
-# What a running machine writes by itself, what the tools of its own passwd leave as backups, and Ansible's own folder.
+# What a running machine writes by itself, what the tools of its own passwd leave as backups, what programs cache, and
+# Ansible's own folder.
 PASSED_OVER = (
     "/etc/.pwd.lock",
     "/etc/machine-id",
     "/root/.ansible",
+    "/root/.cache",
     "/var/cache",
     "/var/lib/apt/lists",
     "/var/lib/dpkg",
@@ -33,6 +35,8 @@ PASSED_OVER = (
 # Their lines stand in sections of their own; what passwords users have does not matter here.
 HELD_ELSEWHERE = tuple(f"/etc/{name}" for name in ("group", "gshadow", "passwd", "shadow", "subgid", "subuid"))
 HASHED = "/etc/"
+# Started by who asks them, they end by themselves.
+PASSING = ("systemd-hostnamed.service", "systemd-localed.service", "systemd-timedated.service")
 
 
 def owner(found):
@@ -80,7 +84,7 @@ def units():
         " ".join(line.split()[:2]) for line in printed("systemctl", "list-unit-files", "--no-legend", "--plain")
     )
     running = printed("systemctl", "list-units", "--type=service", "--state=running", "--no-legend", "--plain")
-    yield from (f"{line.split()[0]} runs" for line in running)
+    yield from (f"{name} runs" for name in (line.split()[0] for line in running) if name not in PASSING)
 
 
 state = {

@@ -21,6 +21,10 @@ State = Mapping[str, Sequence[str]]
 RunPython = Callable[[str], str]
 
 PROBE = Path(__file__).with_name("probe.py")
+DATABASES = """SELECT schema_name, default_character_set_name, default_collation_name, schema_comment
+FROM information_schema.schemata ORDER BY 1"""
+# Those that the server knows; it passes over some that stand in its tables.
+ACCOUNTS = "SELECT DISTINCT grantee FROM information_schema.user_privileges"
 PASSWORD_HASH = re.compile(r" IDENTIFIED (BY|VIA|WITH) .*?(?= WITH GRANT OPTION|$)")
 
 
@@ -35,7 +39,7 @@ def of_target(run_python: RunPython) -> State:
 
 def of_services(lab: Lab) -> State:
     return {
-        "databases": [name for (name,) in lab.sql("SELECT schema_name FROM information_schema.schemata ORDER BY 1")],
+        "databases": [" ".join(row).strip() for row in lab.sql(DATABASES)],
         "grants": sorted(_grants(lab)),
         "rabbitmq": sorted(_rabbitmq(lab)),
         "keystone": sorted(_keystone(lab)),
@@ -52,10 +56,15 @@ def differences(before: State, after: State, sections: Sequence[str] | None = No
     return found
 
 
+def marked(name: object, marks: object) -> str:
+    """The name, and in parentheses what it is marked by, if it is."""
+    return f"{name} ({marks})" if marks else str(name)
+
+
 def _grants(lab: Lab) -> Iterator[str]:
     """Each account's grants, without its password."""
-    for user, host in lab.sql("SELECT user, host FROM mysql.user WHERE NOT (user = '' AND host = '')"):
-        for (grant,) in lab.sql(f"SHOW GRANTS FOR '{user}'@'{host}'"):
+    for (account,) in lab.sql(ACCOUNTS):
+        for (grant,) in lab.sql(f"SHOW GRANTS FOR {account}"):
             yield PASSWORD_HASH.sub("", grant)
 
 
@@ -68,9 +77,9 @@ def _rabbitmq(lab: Lab) -> Iterator[str]:
         return found
 
     for vhost in listed("vhosts"):
-        yield f"vhost {vhost['name']}"
+        yield f"vhost {marked(vhost['name'], ' '.join(vhost['tags']))}"
     for user in listed("users"):
-        yield f"user {user['name']}"
+        yield f"user {marked(user['name'], ' '.join(user['tags']))}"
     for right in listed("permissions"):
         rights = " ".join(str(right[name]) for name in ("configure", "write", "read"))
         yield f"permissions of {right['user']} on {right['vhost']}: {rights}"
@@ -85,8 +94,10 @@ def _keystone(lab: Lab) -> Iterator[str]:
 
     services = {service["id"]: service for service in listed("services")}
     for kind in ("users", "projects", "regions"):
-        yield from (f"{kind[:-1]} {thing.get('name', thing['id'])}" for thing in listed(kind))
-    yield from (f"service {service['type']} {service['name']}" for service in services.values())
+        for thing in listed(kind):
+            yield f"{kind[:-1]} {marked(thing.get('name', thing['id']), thing.get('description'))}"
+    for service in services.values():
+        yield f"service {service['type']} {marked(service['name'], service.get('description'))}"
     for endpoint in listed("endpoints"):
         kind = services[endpoint["service_id"]]["type"]
         yield f"endpoint {kind} {endpoint['region_id']} {endpoint['interface']} {endpoint['url']}"

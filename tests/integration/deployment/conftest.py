@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +11,10 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from tests.integration.deployment.databases import Database, run_database
+from tests.integration.deployment.sites import AS_IN_THE_GUIDE, Installed, Site, forget
 from tests.lab.client import Lab
+from tests.targets.plan import Plan
+from tests.targets.target import Target
 from watchdog.tests.contract.mariadb import MariaDB, mariadb
 
 __all__ = ["mariadb"]
@@ -25,6 +28,36 @@ def database(mariadb: MariaDB, capsys: pytest.CaptureFixture[str]) -> Database:
         return run_database(capsys, {"login_socket": mariadb.socket} | options)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def plan() -> Plan:
+    """The targets of the slot."""
+    return Plan.from_environment()
+
+
+@pytest.fixture(scope="module")
+def site(plan: Plan, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A fresh controller, and nothing of ours in the lab's services."""
+    site = Site(plan, lab, tmp_path_factory.mktemp("site"), Target(plan, "controller"))
+    forget(lab)
+    site.up()
+    yield site
+    site.down()
+    forget(lab)
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(plan: Plan, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """A controller on which the playbook site has run once, until another module's takes its place."""
+    site = Site(plan, lab, tmp_path_factory.mktemp("uninterrupted"), Target(plan, "controller"))
+    forget(lab)
+    site.up()
+    done = site.play("site", **AS_IN_THE_GUIDE)
+    assert done.rc == 0, done.output
+    yield Installed(site, site.look())
+    site.down()
+    forget(lab)
 
 
 @pytest.fixture

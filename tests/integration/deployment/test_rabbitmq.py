@@ -20,6 +20,7 @@ import pytest
 from ansible_collections.aos.cloud_manager.plugins.modules import rabbitmq
 from tests.lab import rest
 from tests.lab.client import Lab
+from tests.lab.infrastructure import MessageBus
 
 PASSWORD, OTHER = 'a $ecret; of `the` "test" \\ ü', "another of the test"
 BY_HAND = "password"
@@ -67,15 +68,7 @@ class Broker:
 def broker(lab: Lab, tmp_path: Path) -> Iterator[Broker]:
     """As it was before afterwards. spoken: the arguments that the command was given."""
     plan, command, spoken = lab.plan, tmp_path / "rabbitmqctl", tmp_path / "spoken"
-    settings = {
-        "HOME": f"{plan.data}/rabbitmq/home",
-        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-        "RABBITMQ_NODENAME": f"lab{plan.slot}@localhost",
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "ERL_EPMD_PORT": str(plan.port("epmd")),
-        "RABBITMQ_DIST_PORT": str(plan.port("rabbitmq-distribution")),
-    }
-    given = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
+    given = " ".join(f"{name}={shlex.quote(value)}" for name, value in MessageBus(plan).environment().items())
     command.write_text(
         f'#!/bin/sh\necho "$@" >>{shlex.quote(str(spoken))}\n'
         f'exec env -u LOGS {given} /usr/lib/rabbitmq/bin/rabbitmqctl "$@"\n'
