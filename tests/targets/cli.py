@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from tests.lab.client import Lab
 from tests.lab.errors import LabError
 from tests.lab.progress import Progress
-from tests.targets import rootfs, scenarios, site
+from tests.targets import rootfs, scenarios, services, site, state, versions
 from tests.targets.plan import Plan
 from tests.targets.target import Target, down_all
 
@@ -37,6 +38,19 @@ def parser() -> argparse.ArgumentParser:
     added.add_argument("name", metavar="NAME")
     added.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
     added.set_defaults(run=execute)
+    added = commands.add_parser("save", help="write all that an installation may change, in a target and in the lab")
+    added.add_argument("name", metavar="NAME")
+    added.add_argument("file", type=Path, metavar="FILE")
+    added.set_defaults(run=save)
+    added = commands.add_parser("compare", help="fail with what is not as it was saved")
+    added.add_argument("name", metavar="NAME")
+    added.add_argument("file", type=Path, metavar="FILE")
+    added.set_defaults(run=compare)
+    added = commands.add_parser("versions", help="build later and broken versions of the daemon into a new folder")
+    added.add_argument("folder", type=Path, metavar="FOLDER")
+    added.set_defaults(run=lambda _, arguments: versions.wheels(arguments.folder))
+    forgetter = commands.add_parser("forget", help="take away what installations made in the lab's services")
+    forgetter.set_defaults(run=lambda plan, _: services.forget(Lab(plan.slot)))
     added = commands.add_parser(
         "molecule", help="run scenarios (all, if none is named); makes the lab if there is none"
     )
@@ -85,6 +99,20 @@ def status(plan: Plan, _: argparse.Namespace) -> None:
 def execute(plan: Plan, arguments: argparse.Namespace) -> None:
     command = Target(plan, arguments.name).command(*arguments.argv)
     os.execvp(command[0], command)
+
+
+def save(plan: Plan, arguments: argparse.Namespace) -> None:
+    arguments.file.write_text(json.dumps(_state(plan, arguments.name)))
+
+
+def compare(plan: Plan, arguments: argparse.Namespace) -> None:
+    if found := state.differences(json.loads(arguments.file.read_text()), _state(plan, arguments.name)):
+        raise LabError("\n".join([f"{arguments.name} is not as it was:", *found]))
+
+
+def _state(plan: Plan, name: str) -> state.State:
+    target = Target(plan, name)
+    return state.gather(lambda program: target.run("python3", "-", stdin=program).stdout, Lab(plan.slot))
 
 
 def molecule(plan: Plan, arguments: argparse.Namespace) -> None:

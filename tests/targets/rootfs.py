@@ -21,6 +21,7 @@ PACKAGES = (
     "dbus",
     "iproute2",
     "logrotate",
+    "passwd",
     "procps",
     "python3",
     "python3-apt",

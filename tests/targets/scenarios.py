@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.lab.plan import REPOSITORY
+from tests.lab.plan import Plan as LabPlan
 from tests.targets.plan import Plan
 
 
@@ -22,6 +23,7 @@ def environment(plan: Plan, scenario: str) -> dict[str, str]:
         "AOS_CHECKOUT": str(REPOSITORY),
         "AOS_LAB_SLOT": str(plan.slot),
         "AOS_TARGETS": str(plan.folder),
+        "OS_CLIENT_CONFIG_FILE": str(LabPlan.from_environment(plan.slot).clouds_yaml),
         # Its state is thrown away with the targets that it is about.
         "MOLECULE_EPHEMERAL_DIRECTORY": str(plan.folder / "molecule" / scenario),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

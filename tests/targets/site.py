@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import yaml
 from tests.lab.client import Lab
 from tests.lab.plan import PORTS, REPOSITORY
 from tests.lab.record import write_private
+from tests.lab.requisites import venv_path
 from tests.targets.plan import Plan
 from tests.targets.wheelhouse import product_wheel, wheelhouse
 from tools.dev.collection import copy_work_tree
@@ -26,23 +30,38 @@ def write(plan: Plan, lab: Lab) -> Path:
 
 
 def of_lab(lab: Lab) -> dict[str, Any]:
-    """`ports` and `urls` by the names of tests/lab/plan.py; MariaDB's root has no password, `password` is admin's."""
+    """`ports` and `urls` by the names of tests/lab/plan.py; MariaDB's root has no password, `password` is admin's.
+
+    `python` is an interpreter with what OpenStack's services need.
+    """
     return {
         "ports": {name: lab.plan.port(name) for name in PORTS},
         "urls": {name: lab.plan.url(name) for name in PORTS},
         "clouds_yaml": str(lab.clouds_yaml),
         "cloud": lab.environment()["OS_CLOUD"],
         "password": lab.environment()["OS_PASSWORD"],
+        "power_controls": {host: lab.bmc_control(host) for host in lab.hosts},
+        "python": str(venv_path(lab.plan) / "bin" / "python"),
     }
 
 
+@cache
 def built(plan: Plan) -> dict[str, str]:
-    """Paths on this machine: the wheel, the collection's tarball, and a folder with all that the wheel needs."""
+    """Paths on this machine: the wheel, the collection's tarball, and a folder with all that the wheel needs.
+
+    Each process builds them anew, once.
+    """
     folder = plan.folder / "product"
-    if not folder.is_dir():
-        copy_work_tree(REPOSITORY, folder / "source")
-        command = ["ansible-galaxy", "collection", "build", "--output-path", str(folder)]
-        subprocess.run(command, cwd=folder / "source", check=True, stdout=subprocess.DEVNULL)
-        product_wheel(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    copy_work_tree(REPOSITORY, folder / "source")
+    command = [
+        str(Path(sys.executable).with_name("ansible-galaxy")),
+        "collection",
+        "build",
+        "--output-path",
+        str(folder),
+    ]
+    subprocess.run(command, cwd=folder / "source", check=True, stdout=subprocess.DEVNULL)
+    product_wheel(folder)
     (wheel,), (tarball,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     return {"wheel": str(wheel), "collection": str(tarball), "wheelhouse": str(wheelhouse(plan.cache))}

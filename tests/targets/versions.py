@@ -1,49 +1,51 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Versions of the daemon that do not exist: a later one that works, and later ones that are broken, as sources."""
+"""Versions of the daemon that do not exist: a later one that works, and later ones that are broken."""
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.lab.plan import REPOSITORY
+from tests.targets.wheelhouse import wheel_of
 
 Change = Callable[[Path], None]
 
 PACKAGE = Path("src/cloud_manager")
-NEXT = 3
-NEXT_MIGRATION = PACKAGE / "db/migrations/versions/r3_of_a_test.py"
-MIGRATION = f'''
+MIGRATIONS = PACKAGE / "db/migrations/versions"
+MIGRATION = '''
 """a table of a later version"""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "{NEXT}"
-down_revision = "{NEXT - 1}"
+from cloud_manager.db.there import has_table
+
+revision = "{number}"
+down_revision = "{before}"
 
 
 def upgrade() -> None:
-    if not there():
+    if not has_table("of_a_later_version", undisturbed=False):
         op.create_table("of_a_later_version", sa.Column("id", sa.Integer(), primary_key=True))
-    op.execute("INSERT INTO of_a_later_version (id) VALUES (1)")
-{{last}}
-
+{last}
 
 def downgrade() -> None:
-    if there():
+    if has_table("of_a_later_version", undisturbed=True):
         op.drop_table("of_a_later_version")
 
 
-def losses(connection) -> list[str]:
+def losses(connection: sa.Connection) -> list[str]:
     return []
-
-
-def there() -> bool:
-    return sa.inspect(op.get_bind()).has_table("of_a_later_version")
 '''
+
+
+def wheels(folder: Path) -> None:
+    """Build each of VERSIONS into a folder of its name."""
+    for number, (name, changes) in enumerate(VERSIONS.items(), start=2):
+        wheel_of(later_version(folder / "sources", f"0.{number}.0", *changes), folder / name)
 
 
 def later_version(folder: Path, version: str, *changes: Change) -> Path:
@@ -62,13 +64,12 @@ def later_version(folder: Path, version: str, *changes: Change) -> Path:
 
 def with_a_migration(source: Path) -> None:
     """It has one migration more."""
-    (source / NEXT_MIGRATION).write_text(MIGRATION.format(last=""))
+    _add_migration(source, "")
 
 
 def with_a_migration_that_fails(source: Path) -> None:
     """Its migration fails when half of it is done, which MariaDB has committed by then."""
-    failure = '    op.execute("INSERT INTO of_no_version (id) VALUES (1)")'
-    (source / NEXT_MIGRATION).write_text(MIGRATION.format(last=failure))
+    _add_migration(source, '    op.execute("INSERT INTO of_no_version (id) VALUES (1)")\n')
 
 
 def with_a_watchdog_that_ends(source: Path) -> None:
@@ -82,7 +83,21 @@ def with_a_watchdog_that_hangs(source: Path) -> None:
     _replace(source / PACKAGE / "console/running.py", "    app.say_notices()\n", hanging)
 
 
+def _add_migration(source: Path, last: str) -> None:
+    before = len(list((source / MIGRATIONS).glob("r*.py")))
+    text = MIGRATION.format(number=before + 1, before=before, last=last)
+    (source / MIGRATIONS / f"r{before + 1}_of_a_test.py").write_text(text)
+
+
 def _replace(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text, f"{path} has changed: {old!r} is not in it"
     path.write_text(text.replace(old, new, 1))
+
+
+VERSIONS: dict[str, Sequence[Change]] = {
+    "good": [with_a_migration],
+    "migration_fails": [with_a_migration_that_fails],
+    "watchdog_ends": [with_a_migration, with_a_watchdog_that_ends],
+    "watchdog_hangs": [with_a_migration, with_a_watchdog_that_hangs],
+}

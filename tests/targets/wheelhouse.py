@@ -47,7 +47,12 @@ def product_wheel(folder: Path) -> Path:
     """Build the daemon's wheel from a copy of the work tree into folder; return its path."""
     with tempfile.TemporaryDirectory(prefix="aos-wheel-") as copy:
         copy_work_tree(ROOT, Path(copy))
-        _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, Path(copy, "watchdog"))
+        return wheel_of(Path(copy, "watchdog"), folder)
+
+
+def wheel_of(source: Path, folder: Path) -> Path:
+    """Build the daemon's wheel from its source, where traces stay, into an empty folder; return its path."""
+    _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source)
     (built,) = folder.glob("aos_cloud_manager-*.whl")
     return built
 

@@ -14,6 +14,9 @@ platforms:
   - name: {name}
     debian: "13"
     groups: [controllers]
+ansible:
+  playbooks:
+    converge: converge.yml
 """
 PLAYBOOK = """---
 - name: For the test
@@ -42,7 +45,7 @@ VERIFY = """---
 @pytest.fixture(scope="module")
 def plan(lab):
     """The slot's targets, with what the scenarios are told of the lab."""
-    plan = Plan.from_environment()
+    plan = Plan.from_environment(lab.plan.slot)
     site.write(plan, lab)
     return plan
 
