@@ -252,6 +252,27 @@ def test_data_in_mariadb_is_saved_and_brought_back(
     assert releases
 
 
+def test_a_dump_that_cannot_be_loaded_whole_is_a_failure(
+    run: Run, releases: list[str], folder: Path, mariadb: MariaDB
+) -> None:
+    url = mariadb.new_database().reveal()
+    name = url.split("/")[-1].split("?")[0]
+    mariadb.root(f"USE {name}", "CREATE TABLE hosts (n INT PRIMARY KEY)", "INSERT INTO hosts VALUES (1)")
+    run(database_url=url)
+    dump = folder / LABEL / "database.sql"
+    # The product's user has no right to lock, and is not asked for it.
+    assert "LOCK TABLES" not in dump.read_text()
+    whole = dump.read_text()
+    dump.write_text(whole.replace("INSERT INTO `hosts`", "INSERT INTO `ghosts`"))
+    failed = run(state="restored", restore_data=True, database_url=url)
+    assert failed.get("failed"), failed
+    assert "ghosts" in failed["msg"]
+    dump.write_text(whole)
+    assert run(state="restored", restore_data=True, database_url=url)["changed"]
+    assert mariadb.root(f"SELECT * FROM {name}.hosts") == [(1,)]
+    assert releases
+
+
 def test_a_database_that_refuses_is_named_without_the_password(
     run: Run, releases: list[str], folder: Path, mariadb: MariaDB
 ) -> None:
