@@ -114,11 +114,11 @@ class Mysql:
         program = _program(kind)
         if not program:
             raise AosError(f"database {self.name}: the client programs are missing; install mariadb-client (Debian)")
-        # Only this file knows the password.
+        # Only this file knows the password; no other file counts, as that of the user's home would before it.
         with tempfile.NamedTemporaryFile("w", prefix="aos-client-", suffix=".cnf") as options:
             options.write("".join(("[client]\n", *(f"{key}={_quoted(text)}\n" for key, text in self.settings.items()))))
             options.flush()
-            done = run([program, f"--defaults-extra-file={options.name}", *arguments], reads=reads)
+            done = run([program, f"--defaults-file={options.name}", *arguments], reads=reads)
         if done.status:
             raise AosError(f"database {self.name}: {Path(program).name} failed: {done.reason}; correct that")
         return done.text

@@ -220,6 +220,14 @@ def spied_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     return seen
 
 
+@pytest.fixture
+def settings_of_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What root has in its home for its own use leads to another server, as another user."""
+    (tmp_path / ".my.cnf").write_text("[client]\nhost=127.0.0.2\nport=1\nuser=somebody\npassword=else\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.mark.usefixtures("settings_of_root")
 def test_data_in_mariadb_is_saved_and_brought_back(
     run: Run, releases: list[str], folder: Path, mariadb: MariaDB, spied_programs: Path
 ) -> None:
