@@ -9,7 +9,6 @@ PRIVATE to the collection aos.cloud_manager: may change in any release.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from ansible_collections.aos.cloud_manager.plugins.module_utils.file_slot import Slot
 from ansible_collections.aos.cloud_manager.plugins.module_utils.program import run
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 from ansible_collections.aos.cloud_manager.plugins.module_utils.snapshot_folder import DUMPS
@@ -66,18 +66,14 @@ class Sqlite:
 
     def restore(self, source: Path) -> None:
         """Exchange the file; who uses it must have been stopped."""
-        temporary = self.path.with_name(f"{self.path.name}.restored")
         try:
-            shutil.copyfile(source, temporary)
-            if self.path.exists():
-                status = self.path.stat()
-                os.chown(temporary, status.st_uid, status.st_gid)
-                temporary.chmod(status.st_mode & 0o7777)
             for suffix in ("-wal", "-shm", "-journal"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-            temporary.replace(self.path)
         except OSError as error:
             raise AosError(f"database {self.path} cannot be restored: {error.strerror}; correct its rights") from error
+        # The daemon's user may write the folder, and must not lead root elsewhere.
+        with contextlib.closing(Slot(str(self.path.parent), self.path.name)) as slot:
+            slot.copy(source)
 
 
 @dataclass(frozen=True, slots=True)
