@@ -331,7 +331,7 @@ def test_the_system_s_python_gets_and_loses_the_product_and_nothing_else(tmp_pat
 
 
 def test_the_real_product_is_installed_with_its_collection_from_a_wheelhouse(
-    run: Run, root: Path, tmp_path: Path
+    run: Run, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy, built = tmp_path / "copy", tmp_path / "built"
     copy.mkdir()
@@ -340,6 +340,11 @@ def test_the_real_product_is_installed_with_its_collection_from_a_wheelhouse(
     galaxy = Path(sys.executable).with_name("ansible-galaxy")
     subprocess.run([galaxy, "collection", "build", "--output-path", built], cwd=copy, check=True, capture_output=True)
     (tarball,) = built.glob("*.tar.gz")
+    # The same version lies where the host's Ansible looks for collections.
+    elsewhere = tmp_path / "elsewhere"
+    install = ["collection", "install", "--offline", "--no-deps", "-p", elsewhere, tarball]
+    subprocess.run([galaxy, *install], check=True, capture_output=True)
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(elsewhere))
     options = {
         "source": str(product_wheel(built)), "collection": str(tarball), "wheelhouse": str(wheelhouse(cache())),
     }  # fmt: skip
