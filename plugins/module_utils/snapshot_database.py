@@ -96,11 +96,11 @@ class Mysql:
 
     def restore(self, source: Path) -> None:
         """Replace all tables; those that came after the dump go. Raises AosError for a dump that is not whole."""
-        drops = self._run("client", "--batch", "--skip-column-names", f"--execute={DROP_ALL}", self.name)
-        emptying = f"SET FOREIGN_KEY_CHECKS = 0; {' '.join(drops.splitlines())}"
-        self._run("client", f"--execute={emptying}", self.name)
         try:
             with source.open("rb") as file:
+                drops = self._run("client", "--batch", "--skip-column-names", f"--execute={DROP_ALL}", self.name)
+                emptying = f"SET FOREIGN_KEY_CHECKS = 0; {' '.join(drops.splitlines())}"
+                self._run("client", f"--execute={emptying}", self.name)
                 # Of what it reads itself, by `source`, the client takes no error for one.
                 self._run("client", self.name, reads=file)
         except OSError as error:

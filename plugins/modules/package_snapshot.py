@@ -131,6 +131,14 @@ notes:
   type: list
   elements: str
   sample: ["the data was not saved: database_url is not given"]
+unfinished:
+  description:
+    - Label of the snapshot of which the data had been brought back only in part before this run, as by one that was
+      killed; empty without one. A failure that is due to it has it too.
+    - Until O(state=restored) with O(restore_data) has finished it, nothing else is done but to remove other snapshots.
+  returned: success
+  type: str
+  sample: ""
 kept:
   description: What O(state=absent) left since this module did not make it.
   returned: success
@@ -142,6 +150,7 @@ kept:
 import dataclasses
 import datetime
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.basic import env_fallback
 
@@ -152,8 +161,10 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.snapshot_folder 
     AFTER,
     BEFORE,
     MIGRATIONS,
+    RESTORING,
     Snapshot,
     SnapshotFolder,
+    unfinished_restore,
 )
 from ansible_collections.aos.cloud_manager.plugins.module_utils.snapshot_program import (
     installed_packages,
@@ -236,7 +247,8 @@ def restored(params: dict[str, t.Any], check_mode: bool, folder: SnapshotFolder)
     before = root.current()
     if not check_mode:
         if database:
-            database.restore(folder.path / snapshot.dump)
+            with folder.restoring():
+                database.restore(folder.path / snapshot.dump)
         if before != snapshot.release:
             root.switch(snapshot.release)
     changed = before != snapshot.release or database is not None
@@ -272,12 +284,27 @@ def answer(folder: SnapshotFolder, snapshot: Snapshot | None, **found: t.Any) ->
     return {"snapshot": shown, "path": str(folder.path), "notes": [], "kept": [], **found}
 
 
+def require_whole_data(params: dict[str, t.Any], unfinished: str) -> None:
+    """Raise AosError for all but what brings the rest of the data back, or removes another snapshot."""
+    same = params["label"] == unfinished
+    finishes = same and params["state"] == "restored" and params["restore_data"]
+    if unfinished and not finishes and (same or params["state"] != "absent"):
+        raise AosError(
+            f"the data of snapshot {unfinished} was brought back only in part; finish that with ansible-playbook "
+            f"aos.cloud_manager.rollback -e snapshot={unfinished} -e restore_data=true; where the database was made "
+            f"whole otherwise, remove {Path(params['folder'], unfinished, RESTORING)}",
+            unfinished=unfinished,
+        )
+
+
 STATES = {"present": present, "restored": restored, "absent": absent}
 
 
 def run(params: dict[str, t.Any], check_mode: bool, _warn: t.Callable[[str], None]) -> dict[str, t.Any]:
     """What the module returns. Raises AosError."""
-    return STATES[params["state"]](params, check_mode, SnapshotFolder(params["folder"], params["label"]))
+    folder, unfinished = SnapshotFolder(params["folder"], params["label"]), unfinished_restore(params["folder"])
+    require_whole_data(params, unfinished)
+    return {**STATES[params["state"]](params, check_mode, folder), "unfinished": unfinished}
 
 
 def main() -> None:

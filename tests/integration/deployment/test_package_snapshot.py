@@ -275,8 +275,17 @@ def test_a_dump_that_cannot_be_loaded_whole_is_a_failure(
     failed = run(state="restored", restore_data=True, database_url=url)
     assert failed.get("failed"), failed
     assert "ghosts" in failed["msg"]
+    # The database is empty now: nothing may go on as if it were whole, or take the dump away.
+    for options in ({}, {"label": "other"}, {"state": "restored"}, {"state": "absent"}):
+        refused = run(database_url=url, **options)
+        assert refused["unfinished"] == LABEL, options
+        assert f"-e snapshot={LABEL} -e restore_data=true" in refused["msg"]
+    assert not run(state="absent", label="other")["changed"]
     dump.write_text(whole)
-    assert run(state="restored", restore_data=True, database_url=url)["changed"]
+    finished = run(state="restored", restore_data=True, database_url=url)
+    assert finished["changed"], finished
+    assert finished["unfinished"] == LABEL
+    assert run()["unfinished"] == ""
     assert mariadb.root(f"SELECT * FROM {name}.hosts") == [(1,)]
     assert releases
 
