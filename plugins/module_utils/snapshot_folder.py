@@ -137,6 +137,12 @@ def unfinished_restore(folder: str) -> str:
     return next((label for label, one in snapshot_folders(folder).items() if one.read(RESTORING)), "")
 
 
+def needed_releases(folder: str) -> set[str]:
+    """Return the releases that the snapshots name. Raises AosError for a record that cannot be read."""
+    found = (one.snapshot() for one in snapshot_folders(folder).values())
+    return {snapshot.release for snapshot in found if snapshot}
+
+
 def _require_trust(place: Path) -> None:
     """Raise an AosError for a link, and for a folder in which somebody else may exchange what is ours."""
     try:
