@@ -64,6 +64,11 @@ options:
         C(mysql+pymysql://user:password@host/name).
       - Without it E(AOS_DATABASE_URL) is used; without both no data is saved, and RV(notes) says so.
     type: str
+  require_dump:
+    description:
+      - Fail, before anything is saved, where the data cannot be; and with a snapshot that was made without it.
+    type: bool
+    default: false
   restore_data:
     description:
       - Bring the saved data back too, with O(state=restored). What was written since the snapshot is lost.
@@ -79,6 +84,7 @@ EXAMPLES = r"""
   aos.cloud_manager.package_snapshot:
     label: before-0.2.0
     database_url: "{{ aos_database_url }}"
+    require_dump: true
 
 - name: Go back to it
   aos.cloud_manager.package_snapshot:
@@ -125,12 +131,17 @@ path:
   returned: success
   type: str
   sample: /var/lib/aos/rollback/cloud_manager/before-0.2.0
+dump:
+  description: File with the data of the database; empty where the snapshot holds none.
+  returned: success
+  type: str
+  sample: /var/lib/aos/rollback/cloud_manager/before-0.2.0/database.sql
 notes:
-  description: What was not saved, and why.
+  description: What this run did not save, and why.
   returned: success
   type: list
   elements: str
-  sample: ["the data was not saved: database_url is not given"]
+  sample: ["the data was not saved: neither database_url nor AOS_DATABASE_URL is given"]
 unfinished:
   description:
     - Label of the snapshot of which the data had been brought back only in part before this run, as by one that was
@@ -179,6 +190,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "executable": {"type": "path"},
     "config_files": {"type": "list", "elements": "path", "default": []},
     "database_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["AOS_DATABASE_URL"])},
+    "require_dump": {"type": "bool", "default": False},
     "restore_data": {"type": "bool", "default": False},
 }
 
@@ -188,6 +200,11 @@ def present(params: dict[str, t.Any], check_mode: bool, folder: SnapshotFolder) 
     snapshot, packages = folder.snapshot(), installed_packages(Root(params["root"]))
     if snapshot is None:
         return save(params, check_mode, folder, packages)
+    if params["require_dump"] and not snapshot.dump:
+        raise AosError(
+            f"snapshot {snapshot.label} was made without the data; remove it (state=absent) and run this again, "
+            "or give another label"
+        )
     before = folder.read(AFTER) or folder.read(BEFORE)
     if before != packages and not check_mode:
         folder.write(AFTER, packages)
@@ -199,6 +216,8 @@ def save(params: dict[str, t.Any], check_mode: bool, folder: SnapshotFolder, pac
     root = Root(params["root"])
     migrations = listed_migrations(params["executable"] or str(root.current_program), params["config_files"])
     database, why_not = database_to_save(params)
+    if why_not and params["require_dump"]:
+        raise AosError(f"{why_not}; correct that, or set require_dump to false")
     release = root.releases().get(root.current())
     snapshot = Snapshot(
         params["label"],
@@ -223,7 +242,7 @@ def save(params: dict[str, t.Any], check_mode: bool, folder: SnapshotFolder, pac
 def database_to_save(params: dict[str, t.Any]) -> tuple[Database | None, str]:
     """Return the database, or None and why its data is not saved."""
     if not params["database_url"]:
-        return None, "the data was not saved: database_url is not given"
+        return None, "the data was not saved: neither database_url nor AOS_DATABASE_URL is given"
     database = find_database(params["database_url"])
     if database.missing:
         return None, f"the data was not saved: {database.missing}"
@@ -281,7 +300,8 @@ def absent(_params: dict[str, t.Any], check_mode: bool, folder: SnapshotFolder) 
 def answer(folder: SnapshotFolder, snapshot: Snapshot | None, **found: t.Any) -> dict[str, t.Any]:
     """What the module returns."""
     shown = dataclasses.asdict(snapshot) if snapshot else {}
-    return {"snapshot": shown, "path": str(folder.path), "notes": [], "kept": [], **found}
+    dump = str(folder.path / snapshot.dump) if snapshot and snapshot.dump else ""
+    return {"snapshot": shown, "path": str(folder.path), "dump": dump, "notes": [], "kept": [], **found}
 
 
 def require_whole_data(params: dict[str, t.Any], unfinished: str) -> None:

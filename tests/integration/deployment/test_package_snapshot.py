@@ -31,7 +31,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("releases")
     root, names = folder / "opt", []
     for version in ("0.1.1", "0.1.2"):
-        options = {**package_defaults(), "root": str(root), "source": str(product.wheel(folder / version, version))}
+        places = {"root": str(root), "snapshots": str(folder / "rollback")}
+        options = {**package_defaults(), **places, "source": str(product.wheel(folder / version, version))}
         names.append(package.run(options, False, print)["release"])
     return root, names
 
@@ -74,9 +75,27 @@ def test_a_snapshot_holds_packages_migrations_and_release(run: Run, releases: li
         "label": LABEL, "release": releases[0], "version": "0.1.1", "migration": 1, "python": "/usr/bin/python3",
         "dump": "",
     }  # fmt: skip
-    assert outcome["notes"] == ["the data was not saved: database_url is not given"]
+    assert outcome["notes"] == ["the data was not saved: neither database_url nor AOS_DATABASE_URL is given"]
+    assert outcome["dump"] == ""
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in place.iterdir()} == {0o600}
+
+
+def test_without_the_data_that_is_required_nothing_is_saved(
+    run: Run, releases: list[str], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for check in (True, False):
+        refused = run(require_dump=True, check=check)
+        assert "neither database_url nor AOS_DATABASE_URL is given; correct that" in refused["msg"]
+        early = run(require_dump=True, check=check, database_url=f"sqlite:///{tmp_path}/early.db")
+        assert "early.db does not exist yet; correct that" in early["msg"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    no_client = run(require_dump=True, database_url="mysql+pymysql://aos@127.0.0.1/cloud_manager")
+    assert "neither mariadb-dump nor mysqldump is installed" in no_client["msg"]
+    assert not folder.exists()
+    run()
+    assert "was made without the data; remove it" in run(require_dump=True)["msg"]
+    assert releases
 
 
 def test_a_rehearsal_makes_nothing(run: Run, releases: list[str], folder: Path) -> None:
@@ -191,7 +210,8 @@ def test_data_in_sqlite_is_saved_while_it_is_written_and_brought_back(
         database.execute("CREATE TABLE hosts (n INTEGER)")
         database.execute("INSERT INTO hosts VALUES (1), (2)")
         database.commit()
-        assert run(database_url=url)["snapshot"]["dump"] == "database.sqlite"
+        assert run(database_url=url, require_dump=True)["snapshot"]["dump"] == "database.sqlite"
+        assert run(database_url=url, require_dump=True)["dump"] == str(folder / LABEL / "database.sqlite")
         database.execute("INSERT INTO hosts VALUES (3)")
         database.commit()
     os.chown(path, 65534, 65534)
