@@ -143,6 +143,9 @@ def find_database(url: str) -> Database:
         "ssl-ca": query.get("ssl_ca"),
         # For the client localhost means its socket, for the daemon's library it does not.
         "protocol": "socket" if "unix_socket" in query else "tcp",
+        # From 11.4 on MariaDB's clients want TLS of every server; the daemon's library wants it where it has an
+        # authority. loose: MySQL's clients do not know the setting.
+        "loose-ssl-verify-server-cert": None if "ssl_ca" in query else "0",
     }
     return Mysql(path, {key: text for key, text in known.items() if text})
 
