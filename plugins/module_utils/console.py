@@ -9,9 +9,10 @@ PRIVATE to the collection aos.cloud_manager: may change in any release.
 from __future__ import annotations
 
 import json
-import subprocess
+import os
 import typing as t
 
+from ansible_collections.aos.cloud_manager.plugins.module_utils.program import run
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
 CONSOLE_OPTIONS: dict[str, t.Any] = {
@@ -39,6 +40,10 @@ class Console:
             ) from error
         return found
 
+    def migration_list(self) -> str:
+        """What operators read: a line for each migration."""
+        return self._run("db", "list")
+
     def migration_sql(self, number: int) -> str:
         """What migrate would run, under a comment for each loss; empty where it would run nothing."""
         return self._run("db", "migrate", "--migration", str(number), "--sql")
@@ -47,25 +52,15 @@ class Console:
         self._run("db", "migrate", "--migration", str(number), *(["--allow-data-loss"] if allow_data_loss else []))
 
     def _run(self, *words: str) -> str:
-        try:
-            done = subprocess.run(
-                [self._executable, *self._files, *words],
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
-        except FileNotFoundError as error:
+        if not os.path.exists(self._executable):
             raise AosError(
                 f"{self._executable} does not exist; install the package first (module aos.cloud_manager.package), "
                 "or correct executable"
-            ) from error
-        except OSError as error:
-            raise AosError(f"{self._executable} cannot be run ({error.strerror}); correct executable") from error
-        if done.returncode:
-            raise AosError(_said(done.stderr) or f"{self._executable} ended with status {done.returncode}")
-        return done.stdout
+            )
+        done = run([self._executable, *self._files, *words])
+        if done.status:
+            raise AosError(_said(done.errors) or f"{self._executable} ended with status {done.status}")
+        return done.text
 
 
 def losses_in(sql: str) -> list[str]:

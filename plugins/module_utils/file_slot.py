@@ -1,7 +1,7 @@
 # Copyright (c) 2026, CloudManager contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The place of one small text file, exchanged in one step.
+"""The place of one file, exchanged in one step, whoever may write the folder.
 
 PRIVATE to the collection aos.cloud_manager: may change in any release.
 """
@@ -12,8 +12,11 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
+import typing as t
 from dataclasses import dataclass
+from pathlib import Path
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
@@ -66,14 +69,40 @@ class Slot:
 
     def write(self, text: str, mode: int) -> None:
         """Exchange the file in one step: who reads meanwhile gets the old one or the new one, whole."""
+        with self._exchanged() as file:
+            file.write(text.encode())
+            os.fchmod(file.fileno(), mode)
+
+    def copy(self, source: Path) -> None:
+        """Exchange the file for a copy of another, with the owner and rights of the file that is there.
+
+        Without one with those of the folder. Nobody may run it.
+        """
+        like = self._status()
+        with self._exchanged() as file, source.open("rb") as original:
+            shutil.copyfileobj(original, file)
+            os.fchown(file.fileno(), like.st_uid, like.st_gid)
+            os.fchmod(file.fileno(), like.st_mode & 0o666)
+
+    def _status(self) -> os.stat_result:
+        try:
+            status = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return os.fstat(self._folder)
+        if not stat.S_ISREG(status.st_mode):
+            raise AosError(f"{self.path} is no file, perhaps a symbolic link; give its real path or remove it")
+        return status
+
+    @contextlib.contextmanager
+    def _exchanged(self) -> t.Iterator[t.BinaryIO]:
+        """Yield a new file, which takes the place when it is written. Raises AosError."""
         # Nobody asks for a name like this one.
         temporary = f".aos-{secrets.token_hex(8)}"
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             with open(os.open(temporary, flags, 0o600, dir_fd=self._folder), "wb") as file:
-                file.write(text.encode())
+                yield file
                 file.flush()
-                os.fchmod(file.fileno(), mode)
                 os.fsync(file.fileno())
             os.rename(temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             os.fsync(self._folder)

@@ -39,12 +39,16 @@ def release_name(version: str, digest: str) -> str:
     return f"{version}-{digest[:8]}"
 
 
-def plan_change(root: Root, wanted: Release, activate: bool, keep: int) -> Plan:
-    """Plan to make the wanted release, to point `current` to it, and to remove the releases beyond keep."""
+def plan_change(root: Root, wanted: Release, activate: bool, keep: int, needed: t.Container[str] = ()) -> Plan:
+    """Plan to make the wanted release, to point `current` to it, and to remove the releases beyond keep.
+
+    needed: releases that stay all the same.
+    """
     current, known = root.current(), root.releases()
     after = wanted.release if activate else current
     others = [name for name in known if name not in (current, wanted.release)]
     # The release that `current` leaves is kept, as the one that was used last.
     spare = keep - 1 if current not in ("", after) else keep
     half_made = [name for name in root.half_made() if name != wanted.release]
-    return Plan(wanted.release not in known, after, [*others[spare:], *half_made])
+    beyond = [name for name in others[spare:] if name not in needed]
+    return Plan(wanted.release not in known, after, [*beyond, *half_made])

@@ -17,7 +17,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.package_release import PROGRAM, Release, Root
-from ansible_collections.aos.cloud_manager.plugins.module_utils.package_source import PRODUCT
+from ansible_collections.aos.cloud_manager.plugins.module_utils.package_source import COLLECTION, PRODUCT
 from ansible_collections.aos.cloud_manager.plugins.module_utils.program import Ended, run
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
@@ -163,14 +163,18 @@ def _require_program(path: Path) -> None:
 
 def _install_collection(folder: Path, tarball: str) -> None:
     """Unpack the collection beside the packages, its files compared with their checksums. Raises AosError."""
-    galaxy = folder / "bin" / "ansible-galaxy"
+    galaxy, place = folder / "bin" / "ansible-galaxy", folder / "collections"
     _require_program(galaxy)
     with tempfile.TemporaryDirectory(prefix="aos-galaxy-") as home:
         settings = Path(home, "ansible.cfg")
         settings.touch()
-        alone = {"HOME": home, "ANSIBLE_HOME": home, "ANSIBLE_CONFIG": str(settings)}
-        install = ["collection", "install", "--offline", "--no-deps", "-p", str(folder / "collections"), tarball]
+        # What lies elsewhere in the same version would be taken for it, and nothing would be installed.
+        paths = {"ANSIBLE_COLLECTIONS_PATH": str(place)}
+        alone = {"HOME": home, "ANSIBLE_HOME": home, "ANSIBLE_CONFIG": str(settings), **paths}
+        install = ["collection", "install", "--offline", "--no-deps", "-p", str(place), tarball]
         done = run([str(galaxy), *install], alone)
     if done.status:
         require_space(done, folder)
         raise AosError(f"collection {tarball} cannot be installed: {done.reason}; build it again")
+    if not (place / "ansible_collections" / Path(*COLLECTION) / "MANIFEST.json").is_file():
+        raise AosError(f"collection {tarball} was not installed in {place}: ansible-galaxy said {done.reason!r}")

@@ -52,14 +52,16 @@ def without_credentials(text: str) -> str:
     return CREDENTIALS.sub("", text)
 
 
-def run(arguments: t.Sequence[str], environment: t.Mapping[str, str] | None = None) -> Ended:
-    """Run a program and return how it ended. Raises AosError for one that cannot be started."""
+def run(
+    arguments: t.Sequence[str], environment: t.Mapping[str, str] | None = None, reads: t.BinaryIO | None = None
+) -> Ended:
+    """Run a program, which reads a file or nothing, and return how it ended. Raises AosError where it can't start."""
     inherited = {name: value for name, value in os.environ.items() if name not in OURS_ALONE}
     try:
         done = subprocess.run(
             arguments,
             env={**inherited, "LC_ALL": "C.UTF-8", **(environment or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=reads or subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
             errors="replace",

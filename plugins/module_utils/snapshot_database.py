@@ -9,7 +9,6 @@ PRIVATE to the collection aos.cloud_manager: may change in any release.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from ansible_collections.aos.cloud_manager.plugins.module_utils.file_slot import Slot
 from ansible_collections.aos.cloud_manager.plugins.module_utils.program import run
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 from ansible_collections.aos.cloud_manager.plugins.module_utils.snapshot_folder import DUMPS
@@ -66,18 +66,14 @@ class Sqlite:
 
     def restore(self, source: Path) -> None:
         """Exchange the file; who uses it must have been stopped."""
-        temporary = self.path.with_name(f"{self.path.name}.restored")
         try:
-            shutil.copyfile(source, temporary)
-            if self.path.exists():
-                status = self.path.stat()
-                os.chown(temporary, status.st_uid, status.st_gid)
-                temporary.chmod(status.st_mode & 0o7777)
             for suffix in ("-wal", "-shm", "-journal"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-            temporary.replace(self.path)
         except OSError as error:
             raise AosError(f"database {self.path} cannot be restored: {error.strerror}; correct its rights") from error
+        # The daemon's user may write the folder, and must not lead root elsewhere.
+        with contextlib.closing(Slot(str(self.path.parent), self.path.name)) as slot:
+            slot.copy(source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +91,30 @@ class Mysql:
     def dump(self, target: Path) -> None:
         target.unlink(missing_ok=True)
         target.touch(mode=0o600)
-        self._run("dump", "--single-transaction", f"--result-file={target}", self.name)
+        # LOCK TABLES is a right that the product needs for nothing else.
+        self._run("dump", "--single-transaction", "--skip-add-locks", f"--result-file={target}", self.name)
 
     def restore(self, source: Path) -> None:
-        """Replace all tables; those that came after the dump go."""
-        drops = self._run("client", "--batch", "--skip-column-names", f"--execute={DROP_ALL}", self.name)
-        emptying = f"SET FOREIGN_KEY_CHECKS = 0; {' '.join(drops.splitlines())}"
-        self._run("client", f"--execute={emptying}", self.name)
-        self._run("client", f"--execute=source {source}", self.name)
+        """Replace all tables; those that came after the dump go. Raises AosError for a dump that is not whole."""
+        try:
+            with source.open("rb") as file:
+                drops = self._run("client", "--batch", "--skip-column-names", f"--execute={DROP_ALL}", self.name)
+                emptying = f"SET FOREIGN_KEY_CHECKS = 0; {' '.join(drops.splitlines())}"
+                self._run("client", f"--execute={emptying}", self.name)
+                # Of what it reads itself, by `source`, the client takes no error for one.
+                self._run("client", self.name, reads=file)
+        except OSError as error:
+            raise AosError(f"{source} cannot be read: {error.strerror}; correct that") from error
 
-    def _run(self, kind: str, *arguments: str) -> str:
+    def _run(self, kind: str, *arguments: str, reads: t.BinaryIO | None = None) -> str:
         program = _program(kind)
         if not program:
             raise AosError(f"database {self.name}: the client programs are missing; install mariadb-client (Debian)")
-        # Only this file knows the password.
+        # Only this file knows the password; no other file counts, as that of the user's home would before it.
         with tempfile.NamedTemporaryFile("w", prefix="aos-client-", suffix=".cnf") as options:
             options.write("".join(("[client]\n", *(f"{key}={_quoted(text)}\n" for key, text in self.settings.items()))))
             options.flush()
-            done = run([program, f"--defaults-extra-file={options.name}", *arguments])
+            done = run([program, f"--defaults-file={options.name}", *arguments], reads=reads)
         if done.status:
             raise AosError(f"database {self.name}: {Path(program).name} failed: {done.reason}; correct that")
         return done.text
@@ -141,6 +143,9 @@ def find_database(url: str) -> Database:
         "ssl-ca": query.get("ssl_ca"),
         # For the client localhost means its socket, for the daemon's library it does not.
         "protocol": "socket" if "unix_socket" in query else "tcp",
+        # From 11.4 on MariaDB's clients want TLS of every server; the daemon's library wants it where it has an
+        # authority. loose: MySQL's clients do not know the setting.
+        "loose-ssl-verify-server-cert": None if "ssl_ca" in query else "0",
     }
     return Mysql(path, {key: text for key, text in known.items() if text})
 

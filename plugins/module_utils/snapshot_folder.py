@@ -24,8 +24,10 @@ LABEL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 RECORD = "snapshot.json"
 BEFORE, AFTER, MIGRATIONS = "pip_before.txt", "pip_after.txt", "migrations.txt"
 DUMPS = {"sqlite": "database.sqlite", "mysql": "database.sql"}
+# In the folder as long as the data is being brought back.
+RESTORING = "restoring"
 # The record first: what is left of an interrupted removal is no whole snapshot.
-FILES = (RECORD, BEFORE, AFTER, MIGRATIONS, *DUMPS.values())
+FILES = (RECORD, BEFORE, AFTER, MIGRATIONS, RESTORING, *DUMPS.values())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,6 +97,14 @@ class SnapshotFolder:
         """Write the record that makes a snapshot whole. Raises AosError."""
         self.write(RECORD, json.dumps(dataclasses.asdict(snapshot), indent=2) + "\n")
 
+    @contextlib.contextmanager
+    def restoring(self) -> t.Iterator[None]:
+        """Leave a mark, which goes only when what is done meanwhile succeeds."""
+        self.write(RESTORING, "The data of this snapshot has not yet been brought back whole.\n")
+        yield
+        with contextlib.closing(Slot(str(self.path), RESTORING)) as slot:
+            slot.remove()
+
     def ours(self) -> list[str]:
         """Return the names of our files in the folder."""
         return sorted(name for name in FILES if (self.path / name).exists())
@@ -113,6 +123,24 @@ class SnapshotFolder:
                 self.path.rmdir()
         except OSError as error:
             raise AosError(f"{error.filename} cannot be removed: {error.strerror}; correct the rights") from error
+
+
+def snapshot_folders(folder: str) -> dict[str, SnapshotFolder]:
+    """Return the folders of all snapshots by their labels. Raises AosError for a place that cannot be trusted."""
+    places = sorted(Path(folder).iterdir()) if os.path.isdir(folder) else []
+    labels = [place.name for place in places if LABEL.fullmatch(place.name) and place.is_dir()]
+    return {label: SnapshotFolder(folder, label) for label in labels}
+
+
+def unfinished_restore(folder: str) -> str:
+    """Return the label of the snapshot of which the data was brought back only in part; empty without one."""
+    return next((label for label, one in snapshot_folders(folder).items() if one.read(RESTORING)), "")
+
+
+def needed_releases(folder: str) -> set[str]:
+    """Return the releases that the snapshots name. Raises AosError for a record that cannot be read."""
+    found = (one.snapshot() for one in snapshot_folders(folder).values())
+    return {snapshot.release for snapshot in found if snapshot}
 
 
 def _require_trust(place: Path) -> None:

@@ -9,10 +9,9 @@ PRIVATE to the collection aos.cloud_manager: may change in any release.
 from __future__ import annotations
 
 import dataclasses
-import json
-import typing as t
 from pathlib import Path
 
+from ansible_collections.aos.cloud_manager.plugins.module_utils.console import Console
 from ansible_collections.aos.cloud_manager.plugins.module_utils.package_release import Root
 from ansible_collections.aos.cloud_manager.plugins.module_utils.program import run
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
@@ -39,14 +38,12 @@ def installed_packages(root: Root) -> str:
     return done.text
 
 
-def listed_migrations(executable: str, config_files: t.Sequence[str]) -> Migrations:
+def listed_migrations(executable: str, config_files: list[str]) -> Migrations:
     """Return what `db list` says; nothing where the program is not installed."""
     if not Path(executable).exists():
         return Migrations()
-    command = [executable, *(word for path in config_files for word in ("--config-file", path)), "db", "list"]
-    listed, told = run(command), run([*command, "--format", "json"])
+    console = Console({"executable": executable, "config_files": config_files})
     try:
-        current = json.loads(told.text)["current"]
-    except (ValueError, KeyError, TypeError):
-        return Migrations(note=f"the migration is not known, since {executable} db list failed: {told.reason}")
-    return Migrations(listed.text, current)
+        return Migrations(console.migration_list(), console.migrations()["current"])
+    except AosError as error:
+        return Migrations(note=f"the migration is not known, since {executable} db list failed: {error}")

@@ -74,9 +74,16 @@ options:
   keep:
     description:
       - How many releases beside the current one are kept, the last used first.
-      - At least 1, since the previous one is always kept.
+      - At least 1, since the previous one is always kept. So is one that a snapshot names; see O(snapshots).
     type: int
     default: 3
+  snapshots:
+    description:
+      - Folder of the snapshots, as O(aos.cloud_manager.package_snapshot#module:folder).
+      - A release that one of them names is not removed, whatever O(keep) says, since going back needs it.
+        Remove the snapshot first.
+    type: path
+    default: /var/lib/aos/rollback/cloud_manager
 notes:
   - C(PIP_*) of the host's environment and its C(pip.conf) count. pip's cache is off unless C(PIP_CACHE_DIR) is set.
 seealso:
@@ -141,6 +148,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.package_python i
 from ansible_collections.aos.cloud_manager.plugins.module_utils.package_release import MADE_BY, PROGRAM, Release, Root
 from ansible_collections.aos.cloud_manager.plugins.module_utils.package_source import find_source
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, AosModule
+from ansible_collections.aos.cloud_manager.plugins.module_utils.snapshot_folder import needed_releases
 
 ARGUMENTS: dict[str, t.Any] = {
     "source": {"type": "str"},
@@ -153,6 +161,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "activate": {"type": "bool", "default": True},
     "system": {"type": "bool", "default": False},
     "keep": {"type": "int", "default": 3},
+    "snapshots": {"type": "path", "default": "/var/lib/aos/rollback/cloud_manager"},
 }
 REQUIRED_IF = [("state", "present", ["source"])]
 NOTHING: dict[str, t.Any] = {"release": "", "version": "", "executable": "", "previous": "", "kept": []}
@@ -177,7 +186,7 @@ def present(params: dict[str, t.Any], check_mode: bool, folder: Path) -> dict[st
     version = next((one.version for one in known.values() if one.digest == digest), "") or source.version
     name = release_name(version, digest)
     wanted = Release(name, version, params["source"], digest, sorted(params["extras"]), python.path)
-    plan = plan_change(root, wanted, params["activate"], params["keep"])
+    plan = plan_change(root, wanted, params["activate"], params["keep"], needed_releases(params["snapshots"]))
     if not check_mode:
         if plan.build:
             pip = Pip(params["wheelhouse"] or "")

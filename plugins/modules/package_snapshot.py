@@ -64,6 +64,11 @@ options:
         C(mysql+pymysql://user:password@host/name).
       - Without it E(AOS_DATABASE_URL) is used; without both no data is saved, and RV(notes) says so.
     type: str
+  require_dump:
+    description:
+      - Fail, before anything is saved, where the data cannot be; and with a snapshot that was made without it.
+    type: bool
+    default: false
   restore_data:
     description:
       - Bring the saved data back too, with O(state=restored). What was written since the snapshot is lost.
@@ -79,6 +84,7 @@ EXAMPLES = r"""
   aos.cloud_manager.package_snapshot:
     label: before-0.2.0
     database_url: "{{ aos_database_url }}"
+    require_dump: true
 
 - name: Go back to it
   aos.cloud_manager.package_snapshot:
@@ -125,12 +131,25 @@ path:
   returned: success
   type: str
   sample: /var/lib/aos/rollback/cloud_manager/before-0.2.0
+dump:
+  description: File with the data of the database; empty where the snapshot holds none.
+  returned: success
+  type: str
+  sample: /var/lib/aos/rollback/cloud_manager/before-0.2.0/database.sql
 notes:
-  description: What was not saved, and why.
+  description: What this run did not save, and why.
   returned: success
   type: list
   elements: str
-  sample: ["the data was not saved: database_url is not given"]
+  sample: ["the data was not saved: neither database_url nor AOS_DATABASE_URL is given"]
+unfinished:
+  description:
+    - Label of the snapshot of which the data had been brought back only in part before this run, as by one that was
+      killed; empty without one. A failure that is due to it has it too.
+    - Until O(state=restored) with O(restore_data) has finished it, nothing else is done but to remove other snapshots.
+  returned: success
+  type: str
+  sample: ""
 kept:
   description: What O(state=absent) left since this module did not make it.
   returned: success
@@ -142,6 +161,7 @@ kept:
 import dataclasses
 import datetime
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.basic import env_fallback
 
@@ -152,8 +172,10 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.snapshot_folder 
     AFTER,
     BEFORE,
     MIGRATIONS,
+    RESTORING,
     Snapshot,
     SnapshotFolder,
+    unfinished_restore,
 )
 from ansible_collections.aos.cloud_manager.plugins.module_utils.snapshot_program import (
     installed_packages,
@@ -168,6 +190,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "executable": {"type": "path"},
     "config_files": {"type": "list", "elements": "path", "default": []},
     "database_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["AOS_DATABASE_URL"])},
+    "require_dump": {"type": "bool", "default": False},
     "restore_data": {"type": "bool", "default": False},
 }
 
@@ -177,6 +200,11 @@ def present(params: dict[str, t.Any], check_mode: bool, folder: SnapshotFolder) 
     snapshot, packages = folder.snapshot(), installed_packages(Root(params["root"]))
     if snapshot is None:
         return save(params, check_mode, folder, packages)
+    if params["require_dump"] and not snapshot.dump:
+        raise AosError(
+            f"snapshot {snapshot.label} was made without the data; remove it (state=absent) and run this again, "
+            "or give another label"
+        )
     before = folder.read(AFTER) or folder.read(BEFORE)
     if before != packages and not check_mode:
         folder.write(AFTER, packages)
@@ -188,6 +216,8 @@ def save(params: dict[str, t.Any], check_mode: bool, folder: SnapshotFolder, pac
     root = Root(params["root"])
     migrations = listed_migrations(params["executable"] or str(root.current_program), params["config_files"])
     database, why_not = database_to_save(params)
+    if why_not and params["require_dump"]:
+        raise AosError(f"{why_not}; correct that, or set require_dump to false")
     release = root.releases().get(root.current())
     snapshot = Snapshot(
         params["label"],
@@ -212,7 +242,7 @@ def save(params: dict[str, t.Any], check_mode: bool, folder: SnapshotFolder, pac
 def database_to_save(params: dict[str, t.Any]) -> tuple[Database | None, str]:
     """Return the database, or None and why its data is not saved."""
     if not params["database_url"]:
-        return None, "the data was not saved: database_url is not given"
+        return None, "the data was not saved: neither database_url nor AOS_DATABASE_URL is given"
     database = find_database(params["database_url"])
     if database.missing:
         return None, f"the data was not saved: {database.missing}"
@@ -236,7 +266,8 @@ def restored(params: dict[str, t.Any], check_mode: bool, folder: SnapshotFolder)
     before = root.current()
     if not check_mode:
         if database:
-            database.restore(folder.path / snapshot.dump)
+            with folder.restoring():
+                database.restore(folder.path / snapshot.dump)
         if before != snapshot.release:
             root.switch(snapshot.release)
     changed = before != snapshot.release or database is not None
@@ -269,7 +300,21 @@ def absent(_params: dict[str, t.Any], check_mode: bool, folder: SnapshotFolder) 
 def answer(folder: SnapshotFolder, snapshot: Snapshot | None, **found: t.Any) -> dict[str, t.Any]:
     """What the module returns."""
     shown = dataclasses.asdict(snapshot) if snapshot else {}
-    return {"snapshot": shown, "path": str(folder.path), "notes": [], "kept": [], **found}
+    dump = str(folder.path / snapshot.dump) if snapshot and snapshot.dump else ""
+    return {"snapshot": shown, "path": str(folder.path), "dump": dump, "notes": [], "kept": [], **found}
+
+
+def require_whole_data(params: dict[str, t.Any], unfinished: str) -> None:
+    """Raise AosError for all but what brings the rest of the data back, or removes another snapshot."""
+    same = params["label"] == unfinished
+    finishes = same and params["state"] == "restored" and params["restore_data"]
+    if unfinished and not finishes and (same or params["state"] != "absent"):
+        raise AosError(
+            f"the data of snapshot {unfinished} was brought back only in part; finish that with ansible-playbook "
+            f"aos.cloud_manager.rollback -e snapshot={unfinished} -e restore_data=true; where the database was made "
+            f"whole otherwise, remove {Path(params['folder'], unfinished, RESTORING)}",
+            unfinished=unfinished,
+        )
 
 
 STATES = {"present": present, "restored": restored, "absent": absent}
@@ -277,7 +322,9 @@ STATES = {"present": present, "restored": restored, "absent": absent}
 
 def run(params: dict[str, t.Any], check_mode: bool, _warn: t.Callable[[str], None]) -> dict[str, t.Any]:
     """What the module returns. Raises AosError."""
-    return STATES[params["state"]](params, check_mode, SnapshotFolder(params["folder"], params["label"]))
+    folder, unfinished = SnapshotFolder(params["folder"], params["label"]), unfinished_restore(params["folder"])
+    require_whole_data(params, unfinished)
+    return {**STATES[params["state"]](params, check_mode, folder), "unfinished": unfinished}
 
 
 def main() -> None:

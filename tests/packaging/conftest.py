@@ -21,6 +21,10 @@ def tarball(tmp_path_factory):
     (copy / "tests" / "output" / "junk.txt").write_text("junk")
     (copy / ".venv").mkdir()
     (copy / ".venv" / "junk.txt").write_text("junk")
+    (copy / "inventory" / "junk.yml").write_text("junk")
+    for site in ("mine", "e", "eu", "exa", "examples"):
+        (copy / "inventory" / site).mkdir()
+        (copy / "inventory" / site / "junk.yml").write_text("junk")
     target = tmp_path_factory.mktemp("tarball")
     done = run([BIN / "ansible-galaxy", "collection", "build", "--output-path", target], cwd=copy)
     assert done.returncode == 0, done.stdout

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.packaging.tree import COLLECTION, modules, playbooks
+from tests.packaging.tree import COLLECTION, ROOT, modules, playbooks, run
 
 JUNK = re.compile(
     r"(^|/)(\.git|\.venv|\.ci|\.ansible|__pycache__|tests|tools|watchdog|collections|dev|ansible\.cfg|clouds\.yaml)(/|$)"
@@ -75,6 +75,14 @@ def test_the_tarball_holds_every_module_and_playbook(names):
 
 def test_the_tarball_holds_no_junk(names):
     assert not [name for name in names if JUNK.search(name)]
+
+
+def test_of_the_inventories_only_the_example_is_ours(names):
+    ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "inventory" / "example").rglob("*") if path.is_file()}
+    assert ours <= names
+    others = ["inventory/mine/group_vars/all/vault.yml", "inventory/mine.yml", "inventory/examples/hosts.yml"]
+    ignored = run(["git", "check-ignore", "--no-index", *others, *sorted(ours)], cwd=ROOT)
+    assert ignored.stdout.splitlines() == others
 
 
 @pytest.mark.parametrize("name", playbooks())

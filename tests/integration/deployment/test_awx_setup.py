@@ -147,6 +147,14 @@ def test_templates_with_questions_ask_them_and_the_others_do_not(site: Site) -> 
     assert not enabled["AOS site"]
 
 
+def test_only_jobs_of_single_hosts_run_side_by_side(site: Site) -> None:
+    site.apply()
+    templates = site.awx.objects["job_templates"].values()
+    assert {one["name"] for one in templates if not one["allow_simultaneous"]} == {
+        "AOS site", "AOS install", "AOS upgrade", "AOS rollback", "AOS uninstall",
+    }  # fmt: skip
+
+
 def test_what_was_changed_by_hand_is_set_right_and_the_rest_is_left(site: Site) -> None:
     site.apply()
     after, awx = site.holds(), site.awx

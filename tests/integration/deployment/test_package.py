@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.aos.cloud_manager.plugins.module_utils.snapshot_folder import Snapshot, SnapshotFolder
 from ansible_collections.aos.cloud_manager.plugins.modules import package
 from tests.integration.deployment import product
 from tests.integration.deployment.product import Run, tree
@@ -34,7 +35,8 @@ def root(tmp_path: Path) -> Path:
 def run(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     for name, text in NO_INDEX.items():
         monkeypatch.setenv(name, text)
-    return product.caller(package, capsys, root=str(root), python=SYSTEM_PYTHON)
+    snapshots = root.with_name("rollback")
+    return product.caller(package, capsys, root=str(root), python=SYSTEM_PYTHON, snapshots=str(snapshots))
 
 
 def version_of(program: str | Path) -> str:
@@ -126,6 +128,12 @@ def test_older_releases_go_but_never_the_current_and_the_previous_one(run: Run, 
     wheels = [str(product.wheel(tmp_path / str(number), f"0.1.{number}")) for number in range(4)]
     made = [run(source=wheel)["release"] for wheel in wheels[:3]]
     run(source=wheels[0])
+    # What a snapshot names stays whatever keep says.
+    place = SnapshotFolder(str(root.with_name("rollback")), "x")
+    place.create()
+    place.record(Snapshot("x", "", made[1], "", None, "", ""))
+    assert not run(source=wheels[0], keep=1)["changed"]
+    place.remove()
     # The order is by use: made[2] was current last.
     assert run(source=wheels[0], keep=1, check=True)["changed"]
     assert there() == made
@@ -331,7 +339,7 @@ def test_the_system_s_python_gets_and_loses_the_product_and_nothing_else(tmp_pat
 
 
 def test_the_real_product_is_installed_with_its_collection_from_a_wheelhouse(
-    run: Run, root: Path, tmp_path: Path
+    run: Run, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy, built = tmp_path / "copy", tmp_path / "built"
     copy.mkdir()
@@ -340,6 +348,11 @@ def test_the_real_product_is_installed_with_its_collection_from_a_wheelhouse(
     galaxy = Path(sys.executable).with_name("ansible-galaxy")
     subprocess.run([galaxy, "collection", "build", "--output-path", built], cwd=copy, check=True, capture_output=True)
     (tarball,) = built.glob("*.tar.gz")
+    # The same version lies where the host's Ansible looks for collections.
+    elsewhere = tmp_path / "elsewhere"
+    install = ["collection", "install", "--offline", "--no-deps", "-p", elsewhere, tarball]
+    subprocess.run([galaxy, *install], check=True, capture_output=True)
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(elsewhere))
     options = {
         "source": str(product_wheel(built)), "collection": str(tarball), "wheelhouse": str(wheelhouse(cache())),
     }  # fmt: skip

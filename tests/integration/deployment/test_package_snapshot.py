@@ -31,7 +31,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("releases")
     root, names = folder / "opt", []
     for version in ("0.1.1", "0.1.2"):
-        options = {**package_defaults(), "root": str(root), "source": str(product.wheel(folder / version, version))}
+        places = {"root": str(root), "snapshots": str(folder / "rollback")}
+        options = {**package_defaults(), **places, "source": str(product.wheel(folder / version, version))}
         names.append(package.run(options, False, print)["release"])
     return root, names
 
@@ -74,9 +75,27 @@ def test_a_snapshot_holds_packages_migrations_and_release(run: Run, releases: li
         "label": LABEL, "release": releases[0], "version": "0.1.1", "migration": 1, "python": "/usr/bin/python3",
         "dump": "",
     }  # fmt: skip
-    assert outcome["notes"] == ["the data was not saved: database_url is not given"]
+    assert outcome["notes"] == ["the data was not saved: neither database_url nor AOS_DATABASE_URL is given"]
+    assert outcome["dump"] == ""
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in place.iterdir()} == {0o600}
+
+
+def test_without_the_data_that_is_required_nothing_is_saved(
+    run: Run, releases: list[str], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for check in (True, False):
+        refused = run(require_dump=True, check=check)
+        assert "neither database_url nor AOS_DATABASE_URL is given; correct that" in refused["msg"]
+        early = run(require_dump=True, check=check, database_url=f"sqlite:///{tmp_path}/early.db")
+        assert "early.db does not exist yet; correct that" in early["msg"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    no_client = run(require_dump=True, database_url="mysql+pymysql://aos@127.0.0.1/cloud_manager")
+    assert "neither mariadb-dump nor mysqldump is installed" in no_client["msg"]
+    assert not folder.exists()
+    run()
+    assert "was made without the data; remove it" in run(require_dump=True)["msg"]
+    assert releases
 
 
 def test_a_rehearsal_makes_nothing(run: Run, releases: list[str], folder: Path) -> None:
@@ -191,7 +210,8 @@ def test_data_in_sqlite_is_saved_while_it_is_written_and_brought_back(
         database.execute("CREATE TABLE hosts (n INTEGER)")
         database.execute("INSERT INTO hosts VALUES (1), (2)")
         database.commit()
-        assert run(database_url=url)["snapshot"]["dump"] == "database.sqlite"
+        assert run(database_url=url, require_dump=True)["snapshot"]["dump"] == "database.sqlite"
+        assert run(database_url=url, require_dump=True)["dump"] == str(folder / LABEL / "database.sqlite")
         database.execute("INSERT INTO hosts VALUES (3)")
         database.commit()
     os.chown(path, 65534, 65534)
@@ -220,6 +240,14 @@ def spied_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     return seen
 
 
+@pytest.fixture
+def settings_of_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What root has in its home for its own use leads to another server, as another user."""
+    (tmp_path / ".my.cnf").write_text("[client]\nhost=127.0.0.2\nport=1\nuser=somebody\npassword=else\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.mark.usefixtures("settings_of_root")
 def test_data_in_mariadb_is_saved_and_brought_back(
     run: Run, releases: list[str], folder: Path, mariadb: MariaDB, spied_programs: Path
 ) -> None:
@@ -249,6 +277,36 @@ def test_data_in_mariadb_is_saved_and_brought_back(
     assert ask("SHOW TABLES") == [("hosts",), ("links",)]
     assert spied_programs.read_text().count("\n") == 4
     assert password not in spied_programs.read_text()
+    assert releases
+
+
+def test_a_dump_that_cannot_be_loaded_whole_is_a_failure(
+    run: Run, releases: list[str], folder: Path, mariadb: MariaDB
+) -> None:
+    url = mariadb.new_database().reveal()
+    name = url.split("/")[-1].split("?")[0]
+    mariadb.root(f"USE {name}", "CREATE TABLE hosts (n INT PRIMARY KEY)", "INSERT INTO hosts VALUES (1)")
+    run(database_url=url)
+    dump = folder / LABEL / "database.sql"
+    # The product's user has no right to lock, and is not asked for it.
+    assert "LOCK TABLES" not in dump.read_text()
+    whole = dump.read_text()
+    dump.write_text(whole.replace("INSERT INTO `hosts`", "INSERT INTO `ghosts`"))
+    failed = run(state="restored", restore_data=True, database_url=url)
+    assert failed.get("failed"), failed
+    assert "ghosts" in failed["msg"]
+    # The database is empty now: nothing may go on as if it were whole, or take the dump away.
+    for options in ({}, {"label": "other"}, {"state": "restored"}, {"state": "absent"}):
+        refused = run(database_url=url, **options)
+        assert refused["unfinished"] == LABEL, options
+        assert f"-e snapshot={LABEL} -e restore_data=true" in refused["msg"]
+    assert not run(state="absent", label="other")["changed"]
+    dump.write_text(whole)
+    finished = run(state="restored", restore_data=True, database_url=url)
+    assert finished["changed"], finished
+    assert finished["unfinished"] == LABEL
+    assert run()["unfinished"] == ""
+    assert mariadb.root(f"SELECT * FROM {name}.hosts") == [(1,)]
     assert releases
 
 

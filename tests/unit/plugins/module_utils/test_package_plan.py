@@ -11,6 +11,11 @@ import pytest
 from ansible_collections.aos.cloud_manager.plugins.module_utils.package_plan import Plan, plan_change
 from ansible_collections.aos.cloud_manager.plugins.module_utils.package_release import Release, Root
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
+from ansible_collections.aos.cloud_manager.plugins.module_utils.snapshot_folder import (
+    Snapshot,
+    SnapshotFolder,
+    needed_releases,
+)
 
 
 def release(number: int) -> Release:
@@ -49,6 +54,18 @@ def test_the_previous_release_is_kept_and_the_plan_after_it_is_empty(root: Root)
         root.remove(name)
     assert set(root.releases()) == {release(4).release, release(3).release}
     assert plan_change(root, release(4), True, 1) == Plan(False, release(4).release, [])
+
+
+def test_a_release_that_a_snapshot_names_stays(root: Root, tmp_path: Path) -> None:
+    place = SnapshotFolder(str(tmp_path / "rollback"), "x")
+    assert needed_releases(str(tmp_path / "rollback")) == set()
+    place.create()
+    assert needed_releases(str(tmp_path / "rollback")) == set()
+    place.record(Snapshot("x", "", release(1).release, "0.1", 1, "", ""))
+    needed = needed_releases(str(tmp_path / "rollback"))
+    assert plan_change(root, release(4), True, 1, needed).removed == [release(2).release]
+    place.remove()
+    assert needed_releases(str(tmp_path / "rollback")) == set()
 
 
 def test_without_activate_current_stays(root: Root) -> None:

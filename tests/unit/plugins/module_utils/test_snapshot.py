@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -45,7 +47,9 @@ def test_an_address_of_mariadb_becomes_the_client_s_settings() -> None:
     }  # fmt: skip
     by_socket = find_database("mysql+pymysql://aos@/x?unix_socket=/run/socket")
     assert isinstance(by_socket, Mysql)
-    assert by_socket.settings == {"user": "aos", "socket": "/run/socket", "protocol": "socket"}
+    assert by_socket.settings == {
+        "user": "aos", "socket": "/run/socket", "protocol": "socket", "loose-ssl-verify-server-cert": "0",
+    }  # fmt: skip
     assert "p@ss" not in repr(found)
 
 
@@ -56,6 +60,50 @@ def test_an_address_that_cannot_be_saved_is_refused_without_showing_it(url: str)
     with pytest.raises(AosError, match="names no database that can be saved") as caught:
         find_database(url)
     assert "s3cret" not in str(caught.value)
+
+
+# Somebody else where the tests may make that so.
+OWNER = 65534 if os.geteuid() == 0 else os.geteuid()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder that another user may write, with a saved database beside it."""
+    (tmp_path / "saved").write_text("saved")
+    place = tmp_path / "state"
+    place.mkdir(mode=0o750)
+    os.chown(place, OWNER, -1)
+    return place
+
+
+def test_a_restored_file_belongs_to_whom_the_old_one_or_the_folder_did(place: Path) -> None:
+    path = place / "x.db"
+    for mode in (0o640, 0o600):
+        Sqlite(path).restore(place.parent / "saved")
+        status = path.stat()
+        assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (OWNER, mode)
+        assert path.read_text() == "saved"
+        path.write_text("old")
+        path.chmod(0o4700)
+    assert [one.name for one in place.iterdir()] == ["x.db"]
+
+
+def test_links_in_the_folder_of_a_database_lead_a_restore_nowhere(place: Path) -> None:
+    victim, path = place.parent / "victim", place / "x.db"
+    victim.write_text("theirs")
+    before = victim.stat()
+    path.write_text("old")
+    for name in ("x.db.restored", "x.db-wal"):
+        (place / name).symlink_to(victim)
+    Sqlite(path).restore(place.parent / "saved")
+    assert path.read_text() == "saved"
+    path.unlink()
+    path.symlink_to(victim)
+    with pytest.raises(AosError, match="is no file, perhaps a symbolic link"):
+        Sqlite(path).restore(place.parent / "saved")
+    after = victim.stat()
+    assert victim.read_text() == "theirs"
+    assert (after.st_uid, after.st_mode, after.st_ino) == (before.st_uid, before.st_mode, before.st_ino)
 
 
 def test_credentials_are_taken_out_of_every_address() -> None:
