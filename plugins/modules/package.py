@@ -35,7 +35,7 @@ options:
       - Credentials in an address are refused. Needed with O(state=present), unless O(release) is given.
     type: str
   release:
-    description: Name of a release that is there, in place of O(source). C(current) is pointed to it, and nothing else changes.
+    description: Name of a release that is there, in place of O(source). C(current) alone is changed.
     type: str
   collection:
     description:
