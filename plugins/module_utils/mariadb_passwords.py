@@ -41,7 +41,7 @@ def stored(password: str, mariadb: bool) -> Stored:
     """The password as the server's own default plugin stores it."""
     if mariadb:
         return Stored(NATIVE, native(password))
-    salt = "".join(secrets.choice(SALT_LETTERS) for _ in range(20))
+    salt = "".join(secrets.choice(SALT_LETTERS) for _letter in range(20))
     return Stored(CACHING_SHA2, caching_sha2(password, salt))
 
 
@@ -92,7 +92,7 @@ def _stretched(digest: bytes, length: int) -> bytes:
 def _encoded(digest: bytes) -> str:
     """Three bytes make four characters, in SHA-crypt's own order of the bytes."""
     text, (first, second, third) = "", (0, 10, 20)
-    for _ in range(10):
+    for _group in range(10):
         text += _characters(digest[first] << 16 | digest[second] << 8 | digest[third], 4)
         first, second, third = third + 1, first + 1, second + 1
     return text + _characters(digest[31] << 8 | digest[30], 3)

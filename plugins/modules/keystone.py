@@ -40,7 +40,7 @@ options:
     description:
       - Password of the user. Needed for O(state=present).
       - It is compared by logging in with it, and set where keystone refuses that.
-      - Without it, the environment variable E(AOS_SERVICE_PASSWORD).
+      - Without it, the environment variable E(AOS_KEYSTONE_PASSWORD).
     type: str
   update_password:
     description: Whether a user that is there already gets O(password) where it has another.
@@ -198,7 +198,7 @@ ARGUMENTS: dict[str, t.Any] = {
     **CLOUD_OPTIONS,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "user": {"type": "str", "default": "aos"},
-    "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["AOS_SERVICE_PASSWORD"])},
+    "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["AOS_KEYSTONE_PASSWORD"])},
     "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
     "project": {"type": "str", "default": "service"},
     "domain": {"type": "str", "default": "default"},
@@ -222,7 +222,7 @@ def wanted_by(params: dict[str, t.Any]) -> Wanted:
     endpoints = {name: url for name, url in (params["endpoints"] or {}).items() if url is not None}
     if params["state"] == "present":
         if not params["password"]:
-            raise AosError("the user's password is missing; give password or AOS_SERVICE_PASSWORD")
+            raise AosError("the user's password is missing; give password or AOS_KEYSTONE_PASSWORD")
         if not params["roles"]:
             raise AosError(f"user {params['user']} needs a role on project {params['project']}; name one in roles")
         if not endpoints:

@@ -55,6 +55,8 @@ TEST_PACKAGES = {
 }
 # Debian asks it whether a freshly installed daemon may be started.
 POLICY = Path("/usr/sbin/policy-rc.d")
+# One at a time: the first to end would take the policy away under the second.
+INSTALLING = Path("/run/lock/aos-cloud-manager-packages")
 
 
 def require_root() -> None:
@@ -88,15 +90,17 @@ def install_packages(packages: list[str]) -> None:
 
 @contextmanager
 def _no_daemon_starts() -> Iterator[None]:
-    ours = not POLICY.exists()
-    if ours:
-        POLICY.write_text("#!/bin/sh\nexit 101\n")
-        POLICY.chmod(0o755)
-    try:
-        yield
-    finally:
+    with open(INSTALLING, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ours = not POLICY.exists()
         if ours:
-            POLICY.unlink(missing_ok=True)
+            POLICY.write_text("#!/bin/sh\nexit 101\n")
+            POLICY.chmod(0o755)
+        try:
+            yield
+        finally:
+            if ours:
+                POLICY.unlink(missing_ok=True)
 
 
 def venv_path(plan: Plan) -> Path:

@@ -2,6 +2,8 @@
 """The tarball, built once from a copy of the work tree, and the collection installed from it in an empty place."""
 
 import os
+import sys
+import tarfile
 
 import pytest
 
@@ -52,5 +54,33 @@ def installed(tarball, empty_place):
 
     target = folder / "installed"
     done = run_there("ansible-galaxy", "collection", "install", "--offline", "-p", target, tarball)
+    assert done.returncode == 0, done.stdout
+    return run_there
+
+
+@pytest.fixture(scope="session")
+def alone(tarball, tmp_path_factory):
+    """Install the tarball beside nothing but ansible-core and the documented libraries; return its runner."""
+    folder = tmp_path_factory.mktemp("alone")
+    programs = folder / "venv" / "bin"
+    with tarfile.open(tarball) as archive:
+        (folder / "requirements.txt").write_bytes(archive.extractfile("requirements.txt").read())
+    locked = ROOT / "tests" / "requirements.lock"
+    wanted = ["ansible-core", "-r", folder / "requirements.txt", "-c", locked]
+    for command in (
+        [sys.executable, "-m", "venv", "--without-pip", folder / "venv"],
+        [sys.executable, "-m", "pip", "--python", programs / "python", "install", "--no-compile", *wanted],
+    ):
+        done = run(command)
+        assert done.returncode == 0, done.stdout
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AOS_", "OS_", "PYTHON"))
+    }
+    clean |= {"HOME": str(folder), "PATH": f"{programs}:/usr/bin:/bin", "ANSIBLE_LOCALHOST_WARNING": "false"}
+
+    def run_there(program, *arguments):
+        return run([programs / program, *arguments], cwd=folder, env=clean)
+
+    done = run_there("ansible-galaxy", "collection", "install", "--offline", tarball)
     assert done.returncode == 0, done.stdout
     return run_there

@@ -19,8 +19,6 @@ ROOTS = ("/etc", "/home", "/opt", "/root", "/srv", "/usr", "/var")
 PASSED_OVER = (
     "/etc/.pwd.lock",
     "/etc/machine-id",
-    "/root/.ansible",
-    "/root/.cache",
     "/var/cache",
     "/var/lib/apt/lists",
     "/var/lib/dpkg",
@@ -30,6 +28,7 @@ PASSED_OVER = (
     "/var/log/lastlog",
     "/var/log/wtmp",
     "/var/tmp",
+    *(f"{pwd.getpwuid(0).pw_dir}/{name}" for name in (".ansible", ".cache")),
     *(f"/etc/{name}-" for name in ("group", "gshadow", "passwd", "shadow", "subgid", "subuid")),
 )
 # Their lines stand in sections of their own; what passwords users have does not matter here.

@@ -9,14 +9,14 @@ from tools.dev.running import Command, Outcome
 from tools.dev.steps import STEPS, Step, chosen
 
 
-def a_step(name, *programs):
+def a_step(name, *programs, lane="the test's"):
     """Return a step whose commands are these Python programs."""
 
     @contextmanager
     def prepare():
         yield [Command(f"part {number}", (sys.executable, "-c", text)) for number, text in enumerate(programs)]
 
-    return Step(name, "for the test", prepare)
+    return Step(name, "for the test", prepare, lane)
 
 
 def test_a_failed_step_fails_the_check_and_the_steps_after_it_still_run(capfd):
@@ -56,6 +56,32 @@ def test_a_program_that_is_missing_is_named_and_fails_its_step(capfd):
 
     assert check.run([Step("step", "for the test", prepare)]) == 1
     assert "no-such-program" in capfd.readouterr().out
+
+
+def meeting(folder, ours, theirs):
+    """Return a program that writes two lines, and between them meets the other one, which must run at the same time."""
+    return f"""
+import pathlib, time
+folder = pathlib.Path({str(folder)!r})
+print("{ours} begins", flush=True)
+(folder / "{ours}").touch()
+deadline = time.monotonic() + 30
+while not (folder / "{theirs}").exists():
+    assert time.monotonic() < deadline
+    time.sleep(0.01)
+print("{ours} ends")
+"""
+
+
+def test_steps_of_two_lanes_run_at_the_same_time_and_each_output_stays_in_one_piece(capfd, tmp_path):
+    steps = [
+        a_step("first", meeting(tmp_path, "a", "b"), lane="left"),
+        a_step("second", meeting(tmp_path, "b", "a"), lane="right"),
+    ]
+    assert check.run(steps) == 0
+    output = capfd.readouterr().out
+    assert "a begins\na ends" in output
+    assert "b begins\nb ends" in output
 
 
 def test_the_total_names_the_failed_steps():

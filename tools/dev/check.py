@@ -1,25 +1,37 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole check: every step is run, whatever failed before it, and a table tells how each part ended."""
+"""The whole check: every step is run, whatever failed before it, and a table tells how each part ended.
+
+Steps of different lanes run at the same time.
+"""
 
 import subprocess
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from tools.dev.running import Outcome, run_command
+from tools.dev.running import Outcome, run_command, show
 from tools.dev.steps import Step
 
 WIDTH = 68
 
 
-def run_step(step: Step) -> list[Outcome]:
+Results = list[tuple[Step, list[Outcome]]]
+
+
+def run_lane(steps: Sequence[Step], alone: bool) -> Results:
+    """Run the steps in order. alone: no other lane runs, so that output can be passed through as it comes."""
+    return [(step, run_step(step, alone)) for step in steps]
+
+
+def run_step(step: Step, alone: bool = True) -> list[Outcome]:
     """Run the step's commands in order; a step that cannot even be prepared is one failed outcome."""
-    print(f"\n=== {step.name}: {step.purpose}", flush=True)
+    show(f"\n=== {step.name}: {step.purpose}")
     started = time.monotonic()
     try:
         with step.prepare() as commands:
-            return [run_command(command) for command in commands]
+            return [run_command(command, whole=not alone) for command in commands]
     except (OSError, subprocess.CalledProcessError) as error:
-        print(f"{step.name}: {error}", flush=True)
+        show(f"{step.name}: {error}")
         return [Outcome("preparation", 1, time.monotonic() - started)]
 
 
@@ -40,6 +52,9 @@ def table(results: Sequence[tuple[Step, Sequence[Outcome]]], seconds: float) -> 
 def run(steps: Sequence[Step]) -> int:
     """Run the steps, print the table; 0 only if every command of every step passed."""
     started = time.monotonic()
-    results = [(step, run_step(step)) for step in steps]
+    lanes = [[step for step in steps if step.lane == lane] for lane in dict.fromkeys(step.lane for step in steps)]
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        running = [pool.submit(run_lane, lane, len(lanes) == 1) for lane in lanes]
+        results = [result for lane in running for result in lane.result()]
     print(table(results, time.monotonic() - started), flush=True)
     return 0 if all(outcome.passed for _, outcomes in results for outcome in outcomes) else 1

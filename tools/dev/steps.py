@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of `./dev test`, in the order in which they run: what fails soonest and is cheapest stands first."""
+"""The steps of `./dev test`: what fails soonest and is cheapest stands first.
 
+Two lanes of them run side by side: most tests wait for other programs most of the time.
+"""
+
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -20,11 +24,15 @@ UNIT_TESTS = ("watchdog/tests", "tests/unit", "tests/tools", f"--ignore={CONTRAC
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: its name on the command line, what it shows, and what to run while it is prepared."""
+    """One step: its name on the command line, what it shows, and what to run while it is prepared.
+
+    lane: steps of one lane run one after the other; those that use the same slots for their labs share one.
+    """
 
     name: str
     purpose: str
     prepare: Callable[[], AbstractContextManager[Sequence[Command]]]
+    lane: str = "code and labs"
 
 
 def _python(title: str, *arguments: str) -> Command:
@@ -53,13 +61,18 @@ def _lint() -> Iterator[Sequence[Command]]:
 
 @contextmanager
 def _unit() -> Iterator[Sequence[Command]]:
-    yield (_pytest("pytest unit", "--numprocesses=2", *UNIT_TESTS),)
+    # What tests/unit/plugins holds, ansible-test runs in the step `collection`.
+    yield (_pytest("pytest unit", "--numprocesses=2", *UNIT_TESTS, "--ignore=tests/unit/plugins"),)
 
 
 @contextmanager
 def _collection() -> Iterator[Sequence[Command]]:
     with collection.ansible_test_commands() as commands:
-        yield (*commands, _pytest("pytest packaging", "tests/packaging"))
+        yield (
+            *commands,
+            _python("galaxy-importer", "-m", "tools.dev.galaxy"),
+            _pytest("pytest packaging", "--numprocesses=2", "--dist=loadscope", "tests/packaging"),
+        )
 
 
 @contextmanager
@@ -76,7 +89,10 @@ def _integration() -> Iterator[Sequence[Command]]:
 @contextmanager
 def _deployment() -> Iterator[Sequence[Command]]:
     arguments = (sys.executable, "-m", "pytest", "--durations=10", DEPLOYMENT_TESTS)
-    yield (_MACHINE, Command("pytest deployment", arguments, environment={"AOS_LAB_HOSTS": "2"}))
+    # The slots before it are those of the two labs of the other lane.
+    slot = int(os.environ.get("AOS_LAB_SLOT") or 0) + 2
+    lab = {"AOS_LAB_SLOT": str(slot), "AOS_LAB_HOSTS": "2"}
+    yield (_MACHINE, Command("pytest deployment", arguments, environment=lab))
 
 
 @contextmanager
@@ -88,9 +104,9 @@ def _e2e() -> Iterator[Sequence[Command]]:
 STEPS = (
     Step("lint", "formatting, types, layers, shell, playbooks, changelog", _lint),
     Step("unit", "the daemon's core, the modules' and the tools' own code", _unit),
-    Step("collection", "ansible-test, the tarball and the wheel in empty places", _collection),
+    Step("collection", "ansible-test, the tarball and the wheel in empty places", _collection, "installation"),
     Step("integration", "adapters and modules against real databases and power controls", _integration),
-    Step("deployment", "installed on Debian 12 and 13 with a real systemd, Molecule's scenarios too", _deployment),
+    Step("deployment", "installed on Debian 12 and 13 with a systemd; Molecule", _deployment, "installation"),
     Step("e2e", "the lab: hypervisors die, their servers come back", _e2e),
 )
 

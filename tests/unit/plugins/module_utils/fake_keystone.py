@@ -57,20 +57,20 @@ class FakeKeystone:
     def patch(self, path: str, body: Item) -> Item:
         self.sent.append(f"PATCH {path}")
         ((thing, fields),) = body.items()
-        _, collection, name = path.split("/")
+        _root, collection, name = path.split("/")
         item = self._by_id(collection, name)
         item.update(fields)
         return {thing: item}
 
     def put(self, path: str, _body: Item) -> Item:
         self.sent.append(f"PUT {path}")
-        _, _projects, project, _users, user, _roles, role = path.split("/")
+        _root, _projects, project, _users, user, _roles, role = path.split("/")
         self.assignments.add((user, project, role))
         return {}
 
     def delete(self, path: str) -> None:
         self.sent.append(f"DELETE {path}")
-        _, collection, name = path.split("/")
+        _root, collection, name = path.split("/")
         self.things[collection].remove(self._by_id(collection, name))
         self.assignments = {one for one in self.assignments if name not in one}
         self.things["endpoints"] = [item for item in self.things["endpoints"] if item["service_id"] != name]

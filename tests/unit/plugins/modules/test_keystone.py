@@ -154,7 +154,7 @@ def test_an_application_credential_of_another_project_is_told_of(cloud: FakeKeys
         ({"roles": ["nobody"]}, "no role nobody; give one of reader, service"),
         ({"domain": "elsewhere"}, "no domain elsewhere; give one of Default"),
         ({"roles": []}, "name one in roles"),
-        ({"password": ""}, "AOS_SERVICE_PASSWORD"),
+        ({"password": ""}, "AOS_KEYSTONE_PASSWORD"),
         ({"endpoints": {}}, "endpoints names no URL"),
         ({"endpoints": {"admin": "controller:9362"}}, "admin endpoint 'controller:9362' is no URL"),
         ({"endpoints": {"public": "http://controller:port"}}, "public endpoint"),
