@@ -32,7 +32,10 @@ options:
     description:
       - Absolute path, on the managed host, of a wheel or of a folder with C(pyproject.toml); or
         C(git+https://host/path@ref), with C(#subdirectory=watchdog) where the source is not at the top.
-      - Credentials in an address are refused. Needed with O(state=present).
+      - Credentials in an address are refused. Needed with O(state=present), unless O(release) is given.
+    type: str
+  release:
+    description: Name of a release that is there, in place of O(source). C(current) alone is changed.
     type: str
   collection:
     description:
@@ -94,6 +97,11 @@ EXAMPLES = r"""
   aos.cloud_manager.package:
     source: git+https://git.example.org/cloud_manager.git@v0.2.0#subdirectory=watchdog
     activate: false
+  register: made
+
+- name: Switch to it
+  aos.cloud_manager.package:
+    release: "{{ made.release }}"
 
 - name: Remove all releases
   aos.cloud_manager.package:
@@ -144,6 +152,7 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import
 
 ARGUMENTS: dict[str, t.Any] = {
     "source": {"type": "str"},
+    "release": {"type": "str"},
     "collection": {"type": "path"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "root": {"type": "path", "default": "/opt/aos/cloud-manager"},
@@ -154,7 +163,8 @@ ARGUMENTS: dict[str, t.Any] = {
     "system": {"type": "bool", "default": False},
     "keep": {"type": "int", "default": 3},
 }
-REQUIRED_IF = [("state", "present", ["source"])]
+REQUIRED_IF = [("state", "present", ["source", "release"], True)]
+MUTUALLY_EXCLUSIVE = [("source", "release"), ("system", "release")]
 NOTHING: dict[str, t.Any] = {"release": "", "version": "", "executable": "", "previous": "", "kept": []}
 
 
@@ -196,6 +206,24 @@ def present(params: dict[str, t.Any], check_mode: bool, folder: Path) -> dict[st
             "before": visible(previous, known),
             "after": visible(plan.current, {*known, name} - set(plan.removed)),
         },
+    }
+
+
+def switched(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    """Point `current` to a release that is there. Raises AosError."""
+    root, name = Root(params["root"]), params["release"]
+    known, previous = root.releases(), root.current()
+    if name not in known:
+        raise AosError(f"release {name} is not in {root.releases_folder}; install it with source, or name another")
+    if not check_mode and previous != name:
+        root.switch(name)
+    return NOTHING | {
+        "changed": previous != name,
+        "release": name,
+        "version": known[name].version,
+        "executable": str(root.folder(name) / "bin" / PROGRAM),
+        "previous": previous,
+        "diff": {"before": visible(previous, known), "after": visible(name, known)},
     }
 
 
@@ -252,11 +280,15 @@ def run(params: dict[str, t.Any], check_mode: bool, _warn: t.Callable[[str], Non
             return in_system(params, check_mode, Path(folder))
         if params["state"] == "absent":
             return absent(params, check_mode)
+        if params["release"]:
+            return switched(params, check_mode)
         return present(params, check_mode, Path(folder))
 
 
 def main() -> None:
-    module = AosModule(ARGUMENTS, required_if=REQUIRED_IF, supports_check_mode=True)
+    module = AosModule(
+        ARGUMENTS, required_if=REQUIRED_IF, mutually_exclusive=MUTUALLY_EXCLUSIVE, supports_check_mode=True
+    )
     with module.errors_reported():
         module.exit_json(**run(module.params, module.check_mode, module.warn))
 
