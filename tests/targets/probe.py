@@ -28,8 +28,7 @@ PASSED_OVER = (
     "/var/log/lastlog",
     "/var/log/wtmp",
     "/var/tmp",
-    f"{pwd.getpwuid(0).pw_dir}/.ansible",
-    f"{pwd.getpwuid(0).pw_dir}/.cache",
+    *(f"{pwd.getpwuid(0).pw_dir}/{name}" for name in (".ansible", ".cache")),
     *(f"/etc/{name}-" for name in ("group", "gshadow", "passwd", "shadow", "subgid", "subuid")),
 )
 # Their lines stand in sections of their own; what passwords users have does not matter here.
