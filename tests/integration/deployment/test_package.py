@@ -119,6 +119,30 @@ def test_a_release_can_be_made_beside_the_current_one_and_switched_to_later(
     assert version_of(root / "current/bin/aos-cloud-manager") == "0.1.2"
 
 
+def test_a_release_that_is_there_is_switched_to_by_its_name_and_is_the_last_used_afterwards(
+    run: Run, root: Path, tmp_path: Path
+) -> None:
+    old = run(source=str(product.wheel(tmp_path / "a", "0.1.1")))["release"]
+    new = run(source=str(product.wheel(tmp_path / "b", "0.1.2")), activate=False)["release"]
+    record = root / "releases" / old / "release.json"
+    os.utime(record, (0, 0))
+    rehearsed = run(release=new, _ansible_check_mode=True)
+    assert os.readlink(root / "current") == f"releases/{old}"
+    switched = run(release=new)
+    assert switched["diff"] == rehearsed["diff"]
+    assert (switched["changed"], switched["previous"], switched["version"]) == (True, old, "0.1.2")
+    assert os.readlink(root / "current") == f"releases/{new}"
+    assert record.stat().st_mtime > 0
+    assert not run(release=new)["changed"]
+
+
+def test_a_release_that_is_not_there_is_not_switched_to(run: Run, root: Path, tmp_path: Path) -> None:
+    old = run(source=str(product.wheel(tmp_path / "a", "0.1.1")))["release"]
+    outcome = run(release="9.9.9-00000000")
+    assert "release 9.9.9-00000000 is not in" in outcome["msg"]
+    assert os.readlink(root / "current") == f"releases/{old}"
+
+
 def test_older_releases_go_but_never_the_current_and_the_previous_one(run: Run, root: Path, tmp_path: Path) -> None:
     def there() -> list[str]:
         return sorted(path.name for path in (root / "releases").iterdir())
