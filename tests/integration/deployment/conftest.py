@@ -13,6 +13,7 @@ from ansible.module_utils.testing import patch_module_args
 from tests.integration.deployment.databases import Database, run_database
 from tests.integration.deployment.sites import AS_IN_THE_GUIDE, Installed, Site, forget
 from tests.lab.client import Lab
+from tests.lab.pytest_plugin import slot_of
 from tests.targets.plan import Plan
 from tests.targets.target import Target
 from watchdog.tests.contract.mariadb import MariaDB, mariadb
@@ -31,9 +32,9 @@ def database(mariadb: MariaDB, capsys: pytest.CaptureFixture[str]) -> Database:
 
 
 @pytest.fixture(scope="session")
-def plan() -> Plan:
-    """The targets of the slot."""
-    return Plan.from_environment()
+def plan(worker_id: str) -> Plan:
+    """The targets of the slot, which is that of the worker's lab."""
+    return Plan.from_environment(slot_of(worker_id))
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import pytest
 from tests.lab import processes
 from tests.lab.plan import REPOSITORY
 from tests.lab.progress import wait
+from tests.lab.pytest_plugin import slot_of
 from tests.targets import cgroups, entering
 from tests.targets.plan import Plan
 from tests.targets.rootfs import RELEASES
@@ -32,9 +33,9 @@ ExecStart=/usr/bin/sleep infinity
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory):
+def plan(worker_id, tmp_path_factory):
     """Beside whatever targets the slot has."""
-    plan = Plan.from_environment()
+    plan = Plan.from_environment(slot_of(worker_id))
     return Plan(plan.slot, tmp_path_factory.mktemp("targets"), plan.cache)
 
 
@@ -228,8 +229,8 @@ def test_what_a_run_leaves_is_found_by_its_mark(plan, monkeypatch, capsys):
         target.down()
 
 
-def test_all_of_a_slot_go_at_once(tmp_path):
-    slot = Plan.from_environment()
+def test_all_of_a_slot_go_at_once(worker_id, tmp_path):
+    slot = Plan.from_environment(slot_of(worker_id))
     plan = Plan(slot.slot, tmp_path / "all", slot.cache)
     Target(plan, f"test-{os.getpid()}-all").up()
     assert down_all(plan) > 0
