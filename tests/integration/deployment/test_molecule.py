@@ -75,7 +75,7 @@ def recap(done):
     )
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize("name", scenarios.names())
 def test_a_scenario_passes(plan, name, capsys):
     done = scenarios.run(plan, name)
