@@ -18,7 +18,7 @@ from watchdog.tests.fakes.openstack_api import Answer
 
 __all__ = ["site"]
 
-SECONDS = 20.0
+SECONDS = 60.0
 READ_SECONDS = 30
 
 
