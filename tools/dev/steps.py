@@ -82,14 +82,14 @@ def _integration() -> Iterator[Sequence[Command]]:
         _MACHINE,
         _pytest("pytest power, PXE", "--numprocesses=4", "--dist=loadscope", *POWER_TESTS),
         _pytest("pytest contract", "--numprocesses=2", "--dist=loadscope", CONTRACT_TESTS),
-        _pytest("pytest integration", "tests/integration", *others),
+        _pytest("pytest integration", "--numprocesses=2", "--dist=loadscope", "tests/integration", *others),
     )
 
 
 @contextmanager
 def _deployment() -> Iterator[Sequence[Command]]:
-    # Each worker has a lab of its own; the longest file first.
-    order = ("--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder", f"{DEPLOYMENT_TESTS}/test_molecule.py")
+    # Each worker has a lab of its own; what takes longest first.
+    order = ("--numprocesses=2", "--dist=loadgroup", "--no-loadscope-reorder", f"{DEPLOYMENT_TESTS}/test_molecule.py")
     arguments = (sys.executable, "-m", "pytest", "--durations=10", *order, DEPLOYMENT_TESTS)
     # The slots before it are those of the two labs of the other lane.
     slot = int(os.environ.get("AOS_LAB_SLOT") or 0) + 2

@@ -20,8 +20,8 @@ def lab_in(folder, slot):
 
 
 def free_slot(folder, lab):
-    """One that no lab uses, whoever made it: every lab has a bridge."""
-    for slot in SLOTS:
+    """One that no lab uses, whoever made it: every lab has a bridge. Those who begin take the lower ones."""
+    for slot in reversed(SLOTS):
         if slot != lab.plan.slot and not network.bridge_exists(lab_in(folder, slot).plan):
             return slot
     raise AssertionError("all slots are in use: take a lab down")

@@ -155,7 +155,7 @@ def test_an_off_is_confirmed(bench: Engine) -> None:
 def test_a_stuck_engine_is_still_on(bench: Engine) -> None:
     bench.host_is("on")
     bench.fault("stuck")
-    assert switch(bench.device, "off", timeout=2)["result"] == "STILL_ON"
+    assert switch(bench.device, "off", timeout=4)["result"] == "STILL_ON"
 
 
 def test_an_off_reading_before_an_on_reading_is_no_proof(bench: Engine) -> None:
@@ -186,7 +186,7 @@ def test_a_soft_off_without_the_service_in_the_operating_system_is_refused(bench
 def test_an_operating_system_that_ignores_a_soft_off_is_still_on(bench: Engine) -> None:
     bench.host_is("on")
     bench.fault("deaf")
-    assert switch(bench.device, "soft_off", timeout=2)["result"] == "STILL_ON"
+    assert switch(bench.device, "soft_off", timeout=4)["result"] == "STILL_ON"
     assert bench.changes() == ["change 12"]
 
 

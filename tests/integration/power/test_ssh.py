@@ -57,7 +57,7 @@ def test_an_off_is_confirmed_and_the_guest_is_gone(bench: Hypervisor) -> None:
 
 def test_an_operating_system_that_ignores_a_soft_off_is_still_on(bench: Hypervisor) -> None:
     bench.host_is("on", "deaf")
-    power = switch(bench.device_with(domain="deaf"), "soft_off", timeout=3)
+    power = switch(bench.device_with(domain="deaf"), "soft_off", timeout=8)
     assert (power["result"], power["state"]) == ("STILL_ON", "on")
     assert bench.commands() == ["shutdown"]
     bench.host_is("off", "deaf")
