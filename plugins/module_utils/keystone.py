@@ -11,12 +11,15 @@ Source: the Identity API v3 reference. Items are the API's own dictionaries.
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.cloud import Cloud, CloudRefused
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
 OUR_MARK = "aos.cloud_manager"
+# keystone takes a token of the second in which its user was changed for a revoked one.
+NEXT_SECOND = 1.2
 
 Item = dict[str, t.Any]
 
@@ -100,7 +103,7 @@ class Identity:
     def prove_login(self, user_id: str, project_id: str, wanted: Wanted) -> None:
         """Raise AosError unless the user logs in with its password and may use the project."""
         try:
-            allowed = project_id in self._projects_of(user_id, wanted.password)
+            allowed = project_id in self._projects_of_changed(user_id, wanted.password)
         except CloudRefused as error:
             raise AosError(
                 f"keystone made user {wanted.user} and does not let it log in: {error.explanation}; check that domain "
@@ -205,6 +208,15 @@ class Identity:
                 raise
             return False
         return True
+
+    def _projects_of_changed(self, user_id: str, password: str) -> set[str]:
+        try:
+            return self._projects_of(user_id, password)
+        except CloudRefused as error:
+            if error.status != 401:
+                raise
+        time.sleep(NEXT_SECOND)
+        return self._projects_of(user_id, password)
 
     def _projects_of(self, user_id: str, password: str) -> set[str]:
         """The projects that the user may use: without naming one, a wrong password is the only refusal."""
