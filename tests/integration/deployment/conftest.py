@@ -16,7 +16,7 @@ from tests.integration.deployment.sites import AS_IN_THE_GUIDE, Installed, Site,
 from tests.lab.client import Lab
 from tests.lab.pytest_plugin import slot_of
 from tests.targets.plan import Plan
-from tests.targets.target import Target
+from tests.targets.target import Target, down_all
 from watchdog.tests.contract.mariadb import MariaDB, mariadb
 
 __all__ = ["mariadb"]
@@ -42,9 +42,11 @@ def database(mariadb: MariaDB, capsys: pytest.CaptureFixture[str]) -> Database:
 
 
 @pytest.fixture(scope="session")
-def plan(worker_id: str) -> Plan:
-    """The targets of the slot, which is that of the worker's lab."""
-    return Plan.from_environment(slot_of(worker_id))
+def plan(worker_id: str) -> Iterator[Plan]:
+    """The targets of the slot, which is that of the worker's lab; nothing of them stays."""
+    plan = Plan.from_environment(slot_of(worker_id))
+    yield plan
+    down_all(plan)
 
 
 @pytest.fixture(scope="module")

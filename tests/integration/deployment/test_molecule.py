@@ -7,7 +7,6 @@ import pytest
 
 from tests.lab.plan import REPOSITORY
 from tests.targets import scenarios, site
-from tests.targets.plan import Plan
 
 SCENARIO = """---
 platforms:
@@ -43,9 +42,8 @@ VERIFY = """---
 
 
 @pytest.fixture(scope="module")
-def plan(lab):
+def plan(plan, lab):
     """The slot's targets, with what the scenarios are told of the lab."""
-    plan = Plan.from_environment(lab.plan.slot)
     site.write(plan, lab)
     return plan
 
