@@ -22,14 +22,26 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.program import r
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 from ansible_collections.aos.cloud_manager.plugins.module_utils.snapshot_folder import DUMPS
 
+# The last is what says which migration a database has: of a restore that broke off the daemon finds none, and refuses.
+TABLES = (
+    "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' "
+    "ORDER BY table_name = 'alembic_version', table_name"
+)
 DROP_ALL = (
     "SELECT CONCAT('DROP TABLE IF EXISTS `', REPLACE(table_name, '`', '``'), '`;') FROM information_schema.tables "
     "WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
 )
+# LOCK TABLES is a right that the product needs for nothing else, as is that of MySQL's dumps to set GTIDs.
+DUMP_OPTIONS = ("--single-transaction", "--skip-add-locks", "--loose-set-gtid-purged=OFF")
+# How a dump ends, and the bytes in which that is found.
+WHOLE, LAST_LINES = b"-- Dump completed", 200
 
 
 class Database(t.Protocol):
-    """dump_name: name of the file in the snapshot's folder. missing: why it cannot be dumped; empty if it can."""
+    """dump_name: name of the file in the snapshot's folder. missing: why it cannot be dumped; empty if it can.
+
+    Each method raises AosError.
+    """
 
     dump_name: str
 
@@ -37,6 +49,8 @@ class Database(t.Protocol):
     def missing(self) -> str: ...
 
     def dump(self, target: Path) -> None: ...
+
+    def require_whole(self, dump: Path) -> None: ...
 
     def restore(self, source: Path) -> None: ...
 
@@ -63,6 +77,15 @@ class Sqlite:
                 source.backup(copy)
         except sqlite3.Error as error:
             raise AosError(f"database {self.path} cannot be saved to {target}: {error}; look at both") from error
+
+    def require_whole(self, dump: Path) -> None:
+        try:
+            with contextlib.closing(sqlite3.connect(f"{dump.as_uri()}?mode=ro", uri=True)) as copy:
+                ((found,),) = copy.execute("PRAGMA quick_check(1)")
+        except sqlite3.Error as error:
+            found = str(error)
+        if found != "ok":
+            raise AosError(f"{dump} is not whole ({found}); give another snapshot")
 
     def restore(self, source: Path) -> None:
         """Exchange the file; who uses it must have been stopped."""
@@ -91,11 +114,21 @@ class Mysql:
     def dump(self, target: Path) -> None:
         target.unlink(missing_ok=True)
         target.touch(mode=0o600)
-        # LOCK TABLES is a right that the product needs for nothing else.
-        self._run("dump", "--single-transaction", "--skip-add-locks", f"--result-file={target}", self.name)
+        tables = self._run("client", "--batch", "--skip-column-names", f"--execute={TABLES}", self.name).splitlines()
+        self._run("dump", *DUMP_OPTIONS, f"--result-file={target}", self.name, *tables)
+
+    def require_whole(self, dump: Path) -> None:
+        try:
+            with dump.open("rb") as file:
+                file.seek(max(0, dump.stat().st_size - LAST_LINES))
+                whole = WHOLE in file.read()
+        except OSError as error:
+            raise AosError(f"{dump} cannot be read: {error.strerror}; correct that") from error
+        if not whole:
+            raise AosError(f"{dump} is not whole (its last line is missing); give another snapshot")
 
     def restore(self, source: Path) -> None:
-        """Replace all tables; those that came after the dump go. Raises AosError for a dump that is not whole."""
+        """Replace all tables; those that came after the dump go."""
         try:
             with source.open("rb") as file:
                 drops = self._run("client", "--batch", "--skip-column-names", f"--execute={DROP_ALL}", self.name)
@@ -141,6 +174,8 @@ def find_database(url: str) -> Database:
         "password": unquote(parts.password or ""),
         "socket": query.get("unix_socket"),
         "ssl-ca": query.get("ssl_ca"),
+        # Who holds a table is not waited for for a day, which is what the server does.
+        "loose-init-command": "SET SESSION lock_wait_timeout = 60",
         # For the client localhost means its socket, for the daemon's library it does not.
         "protocol": "socket" if "unix_socket" in query else "tcp",
         # From 11.4 on MariaDB's clients want TLS of every server; the daemon's library wants it where it has an

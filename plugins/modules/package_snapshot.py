@@ -262,7 +262,7 @@ def restored(params: dict[str, t.Any], check_mode: bool, folder: SnapshotFolder)
             f"again with the packages of {folder.path / BEFORE} (pip install -c), and point current to it",
             snapshot=dataclasses.asdict(snapshot),
         )
-    database = database_to_restore(params, snapshot) if params["restore_data"] else None
+    database = database_to_restore(params, snapshot, folder) if params["restore_data"] else None
     before = root.current()
     if not check_mode:
         if database:
@@ -275,14 +275,15 @@ def restored(params: dict[str, t.Any], check_mode: bool, folder: SnapshotFolder)
     return answer(folder, snapshot, changed=changed, diff=diff)
 
 
-def database_to_restore(params: dict[str, t.Any], snapshot: Snapshot) -> Database:
-    """Return the database that the snapshot's data fits. Raises AosError."""
+def database_to_restore(params: dict[str, t.Any], snapshot: Snapshot, folder: SnapshotFolder) -> Database:
+    """Return the database that the snapshot's data, all of it, fits. Raises AosError."""
     if not params["database_url"]:
         raise AosError("restore_data needs database_url; give it, or AOS_DATABASE_URL")
     database = find_database(params["database_url"])
     if snapshot.dump != database.dump_name:
         held = snapshot.dump or "no data"
         raise AosError(f"snapshot {snapshot.label} holds {held}, not what database_url names; leave restore_data out")
+    database.require_whole(folder.path / snapshot.dump)
     return database
 
 

@@ -21,6 +21,7 @@ PACKAGES = (
     "dbus",
     "iproute2",
     "logrotate",
+    "mariadb-client",
     "passwd",
     "procps",
     "python3",

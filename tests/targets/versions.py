@@ -33,13 +33,14 @@ def upgrade() -> None:
 {last}
 
 def downgrade() -> None:
-    if has_table("of_a_later_version", undisturbed=True):
+{first}    if has_table("of_a_later_version", undisturbed=True):
         op.drop_table("of_a_later_version")
 
 
 def losses(connection: sa.Connection) -> list[str]:
     return []
 '''
+FAILS = '    op.execute("INSERT INTO of_no_version (id) VALUES (1)")\n'
 
 
 def wheels(folder: Path) -> None:
@@ -64,12 +65,17 @@ def later_version(folder: Path, version: str, *changes: Change) -> Path:
 
 def with_a_migration(source: Path) -> None:
     """It has one migration more."""
-    _add_migration(source, "")
+    _add_migration(source)
 
 
 def with_a_migration_that_fails(source: Path) -> None:
     """Its migration fails when half of it is done, which MariaDB has committed by then."""
-    _add_migration(source, '    op.execute("INSERT INTO of_no_version (id) VALUES (1)")\n')
+    _add_migration(source, last=FAILS)
+
+
+def with_a_migration_that_fails_both_ways(source: Path) -> None:
+    """As the one that fails, and nothing takes back the half that was done."""
+    _add_migration(source, first=FAILS, last=FAILS)
 
 
 def with_a_watchdog_that_ends(source: Path) -> None:
@@ -83,9 +89,10 @@ def with_a_watchdog_that_hangs(source: Path) -> None:
     _replace(source / PACKAGE / "console/running.py", "    app.say_notices()\n", hanging)
 
 
-def _add_migration(source: Path, last: str) -> None:
+def _add_migration(source: Path, first: str = "", last: str = "") -> None:
+    """first, last: what its downgrade begins with and its upgrade ends with."""
     before = len(list((source / MIGRATIONS).glob("r*.py")))
-    text = MIGRATION.format(number=before + 1, before=before, last=last)
+    text = MIGRATION.format(number=before + 1, before=before, first=first, last=last)
     (source / MIGRATIONS / f"r{before + 1}_of_a_test.py").write_text(text)
 
 
@@ -98,6 +105,7 @@ def _replace(path: Path, old: str, new: str) -> None:
 VERSIONS: dict[str, Sequence[Change]] = {
     "good": [with_a_migration],
     "migration_fails": [with_a_migration_that_fails],
+    "migration_fails_both_ways": [with_a_migration_that_fails_both_ways],
     "watchdog_ends": [with_a_migration, with_a_watchdog_that_ends],
     "watchdog_hangs": [with_a_migration, with_a_watchdog_that_hangs],
 }

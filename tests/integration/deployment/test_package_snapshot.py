@@ -275,7 +275,7 @@ def test_data_in_mariadb_is_saved_and_brought_back(
     assert restored.get("changed"), restored
     assert ask("SELECT * FROM hosts") == saved
     assert ask("SHOW TABLES") == [("hosts",), ("links",)]
-    assert spied_programs.read_text().count("\n") == 4
+    assert spied_programs.read_text().count("\n") == 5
     assert password not in spied_programs.read_text()
     assert releases
 
@@ -310,12 +310,50 @@ def test_a_dump_that_cannot_be_loaded_whole_is_a_failure(
     assert releases
 
 
+def test_half_a_dump_replaces_nothing(run: Run, releases: list[str], folder: Path, mariadb: MariaDB) -> None:
+    url = mariadb.new_database().reveal()
+    name = url.split("/")[-1].split("?")[0]
+    mariadb.root(
+        f"USE {name}",
+        "CREATE TABLE alembic_version (n INT)",
+        "CREATE TABLE hosts (n INT)",
+        "INSERT INTO hosts VALUES (1)",
+    )
+    run(database_url=url)
+    dump = folder / LABEL / "database.sql"
+    text = dump.read_text()
+    # While a restore is at work, the database has no migration that a daemon would accept.
+    assert text.index("CREATE TABLE `hosts`") < text.index("CREATE TABLE `alembic_version`")
+    dump.write_text(text[: text.index("INSERT INTO `hosts`")])
+    for check in (True, False):
+        refused = run(state="restored", restore_data=True, database_url=url, check=check)
+        assert "its last line is missing" in refused["msg"]
+    assert mariadb.root(f"SELECT * FROM {name}.hosts") == [(1,)]
+    assert run()["unfinished"] == ""
+    assert releases
+
+
+def test_half_a_copy_of_sqlite_replaces_nothing(run: Run, releases: list[str], folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cloud_manager.db"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE hosts (n INTEGER)")
+        database.executemany("INSERT INTO hosts VALUES (?)", [(n,) for n in range(9999)])
+        database.commit()
+    run(database_url=f"sqlite:///{path}")
+    copy = folder / LABEL / "database.sqlite"
+    copy.write_bytes(copy.read_bytes()[:8192])
+    refused = run(state="restored", restore_data=True, database_url=f"sqlite:///{path}")
+    assert "is not whole" in refused["msg"]
+    assert len(rows(path)) == 9999
+    assert releases
+
+
 def test_a_database_that_refuses_is_named_without_the_password(
     run: Run, releases: list[str], folder: Path, mariadb: MariaDB
 ) -> None:
     failed = run(database_url=mariadb.url("nowhere", password="wr0ng").reveal())
     assert failed["failed"]
-    assert "database nowhere: mariadb-dump failed" in failed["msg"]
+    assert "database nowhere: mariadb failed" in failed["msg"]
     assert "wr0ng" not in json.dumps(failed)
     assert not (folder / LABEL / "snapshot.json").exists()
     assert releases
