@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cloud_manager.db import Database
     from cloud_manager.domain.records import Decision
     from cloud_manager.service.observer import Observer
+    from cloud_manager.service.turns import Turns
     from cloud_manager.service.watchdog import Parts, Watchdog
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,13 @@ class App:
     def observer(self) -> Observer:
         from cloud_manager.service.observer import Observer
 
-        return Observer(self.cloud, self.unprepared_journal, self.unprepared_power_controls, self.clock)
+        return Observer(self.cloud, self.unprepared_journal, self.unprepared_power_controls, self.clock, self.turns())
+
+    def turns(self) -> Turns:
+        """Two such rounds of a look, each with a last answer that times out, are well within its patience."""
+        from cloud_manager.service.turns import Turns
+
+        return Turns(self.clock, 2 * self.config.cloud.read_timeout)
 
     @property
     def login(self) -> str:
@@ -176,7 +183,7 @@ class App:
         from cloud_manager.service.watchdog import Parts
 
         config, journal = self.config, self.unprepared_journal
-        tracker = MoveTracker(self.cloud, journal)
+        tracker = MoveTracker(self.cloud, journal, self.turns())
         controls, jobs = self.unprepared_power_controls, config.executor.max_jobs
         return Parts(
             eyes=Eyes(self.observer, journal, tracker, config.policy()),

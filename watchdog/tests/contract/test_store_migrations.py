@@ -243,13 +243,13 @@ def killed_after(database: Database, count: int) -> Iterator[list[str]]:
             if len(done) == count:
                 raise KilledError
 
-    event.listen(database.engine, "after_cursor_execute", count_down)
+    event.listen(database.migrating, "after_cursor_execute", count_down)
     try:
         yield done
     except KilledError:
         pass
     finally:
-        event.remove(database.engine, "after_cursor_execute", count_down)
+        event.remove(database.migrating, "after_cursor_execute", count_down)
 
 
 def tables(database: Database) -> dict[str, list[str]]:

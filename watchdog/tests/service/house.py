@@ -13,6 +13,7 @@ from cloud_manager.service.executor import Executor, Tools
 from cloud_manager.service.leadership import Identity, Leadership
 from cloud_manager.service.moves import MoveTracker
 from cloud_manager.service.observer import Observer
+from cloud_manager.service.turns import Turns
 from watchdog.tests.fakes.clock import FakeClock
 from watchdog.tests.fakes.cloud import FakeCloud
 from watchdog.tests.fakes.journal import FakeJournal
@@ -21,6 +22,7 @@ from watchdog.tests.fakes.power_controls import FakePowerControls
 
 POLICY = Policy(mutex=1, max_down_hosts=1, settle_seconds=0.0)
 TTL = 30.0
+ASKING_SECONDS = 60.0
 
 
 def controls_of(*hosts: str) -> FakePowerControls:
@@ -48,9 +50,14 @@ class House:
     def tools(self, max_jobs: int = 4) -> Tools:
         return Tools(self.playbooks, self.journal, self.controls, self.clock, max_jobs)
 
+    def observer(self) -> Observer:
+        return Observer(self.cloud, self.journal, self.controls, self.clock, Turns(self.clock, ASKING_SECONDS))
+
+    def tracker(self) -> MoveTracker:
+        return MoveTracker(self.cloud, self.journal, Turns(self.clock, ASKING_SECONDS))
+
     def eyes(self) -> Eyes:
-        observer = Observer(self.cloud, self.journal, self.controls, self.clock)
-        return Eyes(observer, self.journal, MoveTracker(self.cloud, self.journal), self.policy)
+        return Eyes(self.observer(), self.journal, self.tracker(), self.policy)
 
     def identity(self, name: str) -> Identity:
         return Identity(name, lambda holder: holder not in self.dead)

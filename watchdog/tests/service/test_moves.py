@@ -31,7 +31,7 @@ def tracked(house: House, tracker: MoveTracker, state: State = State.RECOVERING)
 
 
 def test_servers_wait_with_the_state_they_had_before(house: House) -> None:
-    moves = tracked(house, MoveTracker(house.cloud, house.journal))
+    moves = tracked(house, house.tracker())
     assert {(m.name, m.status_before, m.outcome) for m in moves.values()} == {
         ("web", "ACTIVE", "waiting"),
         ("db", "SHUTOFF", "waiting"),
@@ -39,23 +39,23 @@ def test_servers_wait_with_the_state_they_had_before(house: House) -> None:
 
 
 def test_a_daemon_started_again_keeps_names_and_states_of_servers_that_have_moved(house: House) -> None:
-    tracked(house, MoveTracker(house.cloud, house.journal))
+    tracked(house, house.tracker())
     house.cloud.servers["c1"] = ()
     house.cloud.servers["c2"] = (Server("s1", "web", "ACTIVE"), Server("other", "other", "ERROR"))
     house.cloud.moves["c1"] = (Move("s1", "", "c1", "c2", outcome="evacuated"),)
-    move = tracked(house, MoveTracker(house.cloud, house.journal), State.RECOVERED)["s1"]
+    move = tracked(house, house.tracker(), State.RECOVERED)["s1"]
     assert (move.name, move.destination, move.status_before, move.status) == ("web", "c2", "ACTIVE", "ACTIVE")
 
 
 def test_a_server_that_was_never_listed_gets_its_name_from_its_new_host(house: House) -> None:
     house.cloud.servers = {"c2": (Server("s9", "cache", "ACTIVE"),)}
     house.cloud.moves["c1"] = (Move("s9", "", "c1", "c2", outcome="evacuated"),)
-    move = tracked(house, MoveTracker(house.cloud, house.journal), State.RECOVERED)["s9"]
+    move = tracked(house, house.tracker(), State.RECOVERED)["s9"]
     assert (move.name, move.status, move.outcome) == ("cache", "ACTIVE", "evacuated")
 
 
 def test_what_the_playbook_told_is_not_overwritten_by_the_same_told_by_nova(house: House) -> None:
-    tracker = MoveTracker(house.cloud, house.journal)
+    tracker = house.tracker()
     tracked(house, tracker)
     told = Move("s1", "web", "c1", "c2", 7, "ACTIVE", "ACTIVE", "evacuated", accepted_at=10.25)
     house.journal.write_moves(1, [told])
@@ -65,7 +65,7 @@ def test_what_the_playbook_told_is_not_overwritten_by_the_same_told_by_nova(hous
 
 
 def test_a_move_that_nova_shows_differently_is_followed(house: House) -> None:
-    tracker = MoveTracker(house.cloud, house.journal)
+    tracker = house.tracker()
     tracked(house, tracker)
     for outcome in ("moving", "failed", "moving", "evacuated"):
         house.cloud.moves["c1"] = (Move("s1", "", "c1", "c2", outcome=outcome),)
@@ -73,7 +73,7 @@ def test_a_move_that_nova_shows_differently_is_followed(house: House) -> None:
 
 
 def test_a_recovered_host_is_not_asked_about_for_ever(house: House) -> None:
-    tracker = MoveTracker(house.cloud, house.journal)
+    tracker = house.tracker()
     tracked(house, tracker, State.RECOVERED)
     house.cloud.asked.clear()
     tracked(house, tracker, State.RECOVERED)
@@ -81,7 +81,7 @@ def test_a_recovered_host_is_not_asked_about_for_ever(house: House) -> None:
 
 
 def test_a_nova_that_does_not_answer_is_asked_again_the_next_time(house: House) -> None:
-    tracker = MoveTracker(house.cloud, house.journal)
+    tracker = house.tracker()
     house.cloud.error = "nova-api does not answer"
     assert tracked(house, tracker) == {}
     house.cloud.error = ""

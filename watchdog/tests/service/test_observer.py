@@ -9,7 +9,6 @@ from cloud_manager.domain.actions import Recover
 from cloud_manager.domain.facts import JobStatus, Observation, Server, Switching
 from cloud_manager.domain.records import Decision, HostRecord, Records, State
 from cloud_manager.errors import CloudUnavailable
-from cloud_manager.service.observer import Observer
 from watchdog.tests.fakes.cloud import FakeCloud
 from watchdog.tests.service.house import House
 
@@ -21,10 +20,6 @@ class OnlyLooks(FakeCloud):
         raise CloudUnavailable("nova-api answers 503")
 
 
-def observer(house: House) -> Observer:
-    return Observer(house.cloud, house.journal, house.controls, house.clock)
-
-
 def remembered(state: State) -> Records:
     return Records({"c1": HostRecord("c1", state, incident=1, job="1-recover-1")})
 
@@ -33,7 +28,7 @@ def test_a_nova_that_is_away_is_a_fact_and_what_operators_said_still_counts() ->
     house = House()
     house.cloud.error = "nova-api does not answer"
     house.journal.set_maintenance("c1", "new memory", "ada", 1.0)
-    facts = observer(house).observe(Records())
+    facts = house.observer().observe(Records())
     assert (facts.error, facts.hosts, facts.maintenance) == (house.cloud.error, {}, {"c1": "new memory"})
     assert facts.controls["c2"] == ("bmc-c2",)
 
@@ -42,20 +37,20 @@ def test_a_nova_that_is_away_is_a_fact_and_what_operators_said_still_counts() ->
 def test_servers_of_a_host_under_recovery_are_seen(state: State) -> None:
     house = House()
     house.cloud.servers["c1"] = (Server("s1", "web", "ACTIVE"),)
-    assert observer(house).observe(remembered(state)).servers == {"c1": (Server("s1", "web", "ACTIVE"),)}
+    assert house.observer().observe(remembered(state)).servers == {"c1": (Server("s1", "web", "ACTIVE"),)}
 
 
 def test_servers_that_can_not_be_listed_are_unknown_not_gone() -> None:
     house = House()
     house.cloud = OnlyLooks(house.clock, "c1", "c2", "c3")
-    assert observer(house).observe(remembered(State.RECOVERING)).servers == {}
+    assert house.observer().observe(remembered(State.RECOVERING)).servers == {}
 
 
 @pytest.mark.parametrize(("forced_down", "asked"), [(False, False), (True, True)])
 def test_a_hold_before_anything_was_done_costs_no_requests(forced_down: bool, asked: bool) -> None:
     house = House()
     house.cloud.change("c1", observation=Observation.DOWN, forced_down=forced_down)
-    observer(house).observe(remembered(State.HELD))
+    house.observer().observe(remembered(State.HELD))
     assert ("servers_on c1" in house.cloud.asked) is asked
 
 
@@ -68,7 +63,7 @@ def test_servers_that_a_playbook_moves_just_now_cost_no_requests(status: JobStat
     plan = Recover("1-recover-1", "c1", 1, disable_service=True, override="")
     house.journal.save(Decision(records, tuple(records.hosts.values()), (plan,)), lease)
     house.journal.write_job("1-recover-1", status)
-    observer(house).observe(remembered(State.RECOVERING))
+    house.observer().observe(remembered(State.RECOVERING))
     assert ("servers_on c1" in house.cloud.asked) is asked
 
 
@@ -81,4 +76,4 @@ def test_a_switching_counts_while_it_may_last(nova: str) -> None:
         1: Switching("c1", "power.off", "ada", at - 300, 30.0),
         2: Switching("c2", "power.on", "ada", at - 300, 300.0),
     }
-    assert observer(house).observe(Records()).switching == {"c2": "power.on by ada since 1970-01-12 13:41:40 UTC"}
+    assert house.observer().observe(Records()).switching == {"c2": "power.on by ada since 1970-01-12 13:41:40 UTC"}

@@ -12,7 +12,7 @@ import pytest
 
 from cloud_manager.domain.facts import JobStatus
 from cloud_manager.domain.records import Decision
-from cloud_manager.errors import BadConfiguration, StoreOutdated, StoreUnavailable
+from cloud_manager.errors import BadConfiguration, CloudManagerError, StoreOutdated, StoreUnavailable
 from cloud_manager.service.executor import CANCEL_SECONDS
 from cloud_manager.service.watchdog import Parts, Watchdog
 from watchdog.tests.service.house import House
@@ -129,6 +129,31 @@ def test_the_supervisor_hears_who_is_held_and_who_stands_by() -> None:
     second = Run(house, looks=1)
     second.watchdog.watch()
     assert ("status", "standby: another watchdog acts") in second.supervisor.told
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (StoreUnavailable("the database is away: start it"), "the database is away: start it"),
+        (CloudManagerError("refused: correct it"), "refused: correct it"),
+        (ZeroDivisionError("ours"), "an error of the program, see cycle.broken in the log"),
+    ],
+)
+def test_the_supervisor_hears_that_a_look_failed_and_when_the_last_good_one_was(error: Exception, why: str) -> None:
+    problems = iter([None, None, error, None])  # at the start, then of each look
+    house = House()
+
+    def prepare() -> None:
+        house.clock.advance(10.0)
+        if problem := next(problems):
+            raise problem
+
+    run = Run(house, looks=2)
+    run.parts = run.watchdog._parts = replace(run.parts, prepare=prepare)
+    run.watchdog.watch()
+    active = "active: 3 hosts, 0 held"
+    said = [text for kind, text in run.supervisor.told if kind == "status"]
+    assert said == [active, f"no look since 1970-01-12 13:47:00 UTC: {why}", active]
 
 
 def test_an_outdated_database_ends_it_before_it_is_called_ready() -> None:

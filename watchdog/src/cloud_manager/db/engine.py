@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, exc
 from sqlalchemy.engine import make_url
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -26,6 +26,8 @@ BUSY_SECONDS = 10
 IDLE_SECONDS = 5
 # How long a database server may be silent, seconds.
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 30
+# How long one statement of a migration may take, seconds: it fills tables, however many rows there are.
+MIGRATION_SECONDS = 3600
 ATTEMPTS = 4
 # How long a transaction may take against a server that says nothing, with the waits between its attempts, seconds.
 SILENT_SECONDS = ATTEMPTS * (CONNECT_SECONDS + ANSWER_SECONDS + 1)
@@ -45,6 +47,8 @@ REMEDIES = {
     1049: "create it, or correct its name in [database] url",
     1054: "run `aos-cloud-manager db migrate`",
     1146: "run `aos-cloud-manager db migrate`",
+    1205: "another session uses its tables, a backup or an idle client: end it (the server's administrator finds it by "
+    "`SHOW FULL PROCESSLIST`), or wait for its end, then try again",
     2003: "start it, or correct host and port in [database] url",
 }
 
@@ -53,7 +57,7 @@ class Database:
     """One database. `read` and `write` run a piece of work in one transaction, again where that is harmless.
 
     Work may run more than once: it must have no other effect than on its connection.
-    name: the address without the password.
+    name: the address without the password. migrating: the engine of migrations, whose sessions end with their work.
     """
 
     def __init__(self, url: Secret) -> None:
@@ -61,12 +65,13 @@ class Database:
         self.embedded = parsed.get_backend_name() == "sqlite"
         self.path = Path(parsed.database or "").absolute() if self.embedded else None
         self.name = parsed.render_as_string(hide_password=True)
-        self.engine = _sqlite(parsed) if self.embedded else _mariadb(parsed)
+        self.engine = _sqlite(parsed) if self.embedded else _mariadb(parsed, ANSWER_SECONDS)
         # A reader sees one moment, whatever is committed meanwhile; SQLite does so by itself.
         self._reading = (
             self.engine if self.embedded else self.engine.execution_options(isolation_level="REPEATABLE READ")
         )
         self._writing = self.engine.execution_options(writes=True)
+        self.migrating = self._writing if self.embedded else _mariadb(parsed, MIGRATION_SECONDS, poolclass=NullPool)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         return self._retried(work, self._reading)
@@ -190,7 +195,7 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _mariadb(url: URL) -> Engine:
+def _mariadb(url: URL, answer_seconds: int, **options: Any) -> Engine:
     # The guide's `charset=utf8` means the server's old 3-byte form, in which not every name can be written.
     url = url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
     # The driver would encode a password given as text in Latin-1.
@@ -203,9 +208,10 @@ def _mariadb(url: URL) -> Engine:
         isolation_level="READ COMMITTED",
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
-            "read_timeout": ANSWER_SECONDS,
-            "write_timeout": ANSWER_SECONDS,
+            "read_timeout": answer_seconds,
+            "write_timeout": answer_seconds,
             "init_command": SESSION,
             **password,
         },
+        **options,
     )

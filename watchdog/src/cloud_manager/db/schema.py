@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +21,8 @@ from cloud_manager.errors import BadInput, StoreOutdated, StoreUnavailable
 FOLDER = Path(__file__).with_name("migrations")
 MIGRATE = "run `aos-cloud-manager db migrate`"
 LOCK = "aos-cloud-manager migration"
+# How long a migration waits for another one, and for another session that uses a table, seconds.
+WAIT_SECONDS = 60
 NUMBER_TABLE = "alembic_version"
 DROP_NUMBER = f"DROP TABLE {NUMBER_TABLE}"
 
@@ -51,8 +51,8 @@ def migrate(database: Database, to: int | None = None, allow_data_loss: bool = F
     """
     target = _wanted(to)
     database.create_file()
-    engine = database.engine.execution_options(writes=True)
-    with database.errors_translated(), engine.connect() as connection, _alone(connection):
+    with database.errors_translated(), database.migrating.connect() as connection:
+        _be_alone(connection)
         found = _number(connection)
         _known_here(found)
         _check_ours(connection, database.name)
@@ -172,17 +172,15 @@ def _script(number: int) -> ModuleType:
     return script.module
 
 
-@contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    """One migration at a time. SQLite's transaction locks the file; MariaDB ends transactions at every CREATE TABLE."""
+def _be_alone(connection: Connection) -> None:
+    """One migration at a time, until the session ends.
+
+    SQLite's transaction locks the file; MariaDB ends transactions at every CREATE TABLE.
+    """
     if connection.dialect.name == "sqlite":
-        yield
         return
-    if not connection.scalar(text("SELECT GET_LOCK(:name, 60)"), {"name": LOCK}):
+    connection.execute(text("SET lock_wait_timeout = :seconds"), {"seconds": WAIT_SECONDS})
+    if not connection.scalar(text("SELECT GET_LOCK(:name, :seconds)"), {"name": LOCK, "seconds": WAIT_SECONDS}):
         raise StoreUnavailable(
-            "another migration has been running for more than 60 s: wait for its end, then try again"
+            f"another migration has been running for more than {WAIT_SECONDS} s: wait for its end, then try again"
         )
-    try:
-        yield
-    finally:
-        connection.scalar(text("SELECT RELEASE_LOCK(:name)"), {"name": LOCK})

@@ -6,17 +6,14 @@ A playbook tells more, and sooner; but when it dies with its daemon, this is wha
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from cloud_manager.domain.facts import Facts
 from cloud_manager.domain.records import HostRecord, Records, State
-from cloud_manager.errors import CloudUnavailable
 from cloud_manager.ports import Cloud, Journal, Move
-
-log = logging.getLogger(__name__)
+from cloud_manager.service.turns import Turns
 
 WATCHED = (State.RECOVERING, State.FAILED, State.HELD, State.RECOVERED)
 
@@ -33,9 +30,10 @@ class _Incident:
 class MoveTracker:
     """Keeps the journal's moves up with Nova; what is unchanged since it was written is not written again."""
 
-    def __init__(self, cloud: Cloud, journal: Journal) -> None:
+    def __init__(self, cloud: Cloud, journal: Journal, turns: Turns) -> None:
         self._cloud = cloud
         self._journal = journal
+        self._turns = turns
         self._incidents: dict[int, _Incident] = {}
         self._lock = threading.Lock()
 
@@ -53,13 +51,12 @@ class MoveTracker:
         self._incidents = {number: known for number, known in self._incidents.items() if number in open_now}
         if facts.error:
             return
-        for record in records.hosts.values():
-            if record.incident is None or not record.job or record.state not in WATCHED:
-                continue
-            try:
-                self._follow(record, record.incident, facts)
-            except CloudUnavailable as error:
-                log.warning("moves.unknown host=%s error=%s", record.name, error)
+        watched = {
+            record.name: (record, record.incident)
+            for record in records.hosts.values()
+            if record.incident is not None and record.job and record.state in WATCHED
+        }
+        self._turns.ask(watched, lambda host: self._follow(*watched[host], facts), "moves")
 
     def _follow(self, record: HostRecord, incident: int, facts: Facts) -> None:
         known = self._incidents.get(incident)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -11,8 +10,7 @@ from cloud_manager.domain.facts import ComputeHost, Facts, JobFact, Server, Swit
 from cloud_manager.domain.records import HostRecord, Records, State
 from cloud_manager.errors import CloudUnavailable
 from cloud_manager.ports import Clock, Cloud, Journal, PowerControls
-
-log = logging.getLogger(__name__)
+from cloud_manager.service.turns import Turns
 
 # States in which the servers that are still on the host decide about the next one.
 SERVERS_MATTER = (State.RECOVERING, State.FAILED, State.RECOVERED, State.HELD, State.RETURNING)
@@ -21,11 +19,12 @@ SERVERS_MATTER = (State.RECOVERING, State.FAILED, State.RECOVERED, State.HELD, S
 class Observer:
     """observe() raises StoreUnavailable. That Nova can't be seen is a fact, not an error."""
 
-    def __init__(self, cloud: Cloud, journal: Journal, controls: PowerControls, clock: Clock) -> None:
+    def __init__(self, cloud: Cloud, journal: Journal, controls: PowerControls, clock: Clock, turns: Turns) -> None:
         self._cloud = cloud
         self._journal = journal
         self._controls = controls
         self._clock = clock
+        self._turns = turns
 
     def observe(self, records: Records) -> Facts:
         operator = self._journal.operator_facts()
@@ -63,13 +62,16 @@ class Observer:
     ) -> dict[str, tuple[Server, ...]]:
         """A host whose servers can't be listed now is missing: the next look is the retry."""
         found: dict[str, tuple[Server, ...]] = {}
-        for record in records.hosts.values():
-            if not _servers_matter(record, hosts.get(record.name), jobs.get(record.job)):
-                continue
-            try:
-                found[record.name] = self._cloud.servers_on(record.name)
-            except CloudUnavailable as error:
-                log.warning("servers.unknown host=%s error=%s", record.name, error)
+
+        def read(host: str) -> None:
+            found[host] = self._cloud.servers_on(host)
+
+        wanted = [
+            record.name
+            for record in records.hosts.values()
+            if _servers_matter(record, hosts.get(record.name), jobs.get(record.job))
+        ]
+        self._turns.ask(wanted, read, "servers")
         return found
 
 

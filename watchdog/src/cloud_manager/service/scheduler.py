@@ -30,6 +30,7 @@ class Scheduler:
     """cycle: one look. interval: s between two looks. reload: what SIGHUP asks for, returns the new interval.
 
     alive: called after each sleep, LONGEST_NAP after a look at the latest. ending: called as soon as the end is wanted.
+    failed: told why, for operators, when a cycle has failed.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Scheduler:
         reload: Callable[[], float],
         alive: Callable[[], None] = lambda: None,
         ending: Callable[[], None] = lambda: None,
+        failed: Callable[[str], None] = lambda _why: None,
     ) -> None:
         self._cycle = cycle
         self._interval = interval
         self._reload = reload
         self._alive = alive
         self._ending = ending
+        self._failed = failed
         self._arranged = interval
         self._failures = 0
         self._stopping = False
@@ -83,11 +86,14 @@ class Scheduler:
             self._cycle()
         except StoreUnavailable as error:
             self._store_is_away(error)
+            self._failed(str(error))
             return
         except CloudManagerError as error:
             log.error("cycle.failed error=%s", error)
+            self._failed(str(error))
         except Exception:  # the cycle boundary: an error of ours must not end the watch
             log.exception("cycle.broken")
+            self._failed("an error of the program, see cycle.broken in the log")
         if self._failures:
             log.warning("cycle.resumed skipped=%d", self._failures)
             self._failures = 0

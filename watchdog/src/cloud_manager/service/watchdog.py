@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from cloud_manager.domain.records import Decision
 from cloud_manager.errors import CloudManagerError, StoreUnavailable
@@ -52,13 +53,17 @@ class Watchdog:
         self._parts = parts
         self._reload = reload
         self._supervisor = supervisor
+        self._clock = clock
+        self._looked_at = clock.now()
         self.executor = Executor(parts.tools)
         self._leadership = Leadership(
             parts.eyes.journal, identity, clock, parts.lease_ttl, parts.patience, self.executor.cancel
         )
         self._cycle = Cycle(parts.eyes, self._leadership, self.executor)
         self._health = HealthCheck(parts.health, self._has_leisure) if parts.health else None
-        self._scheduler = Scheduler(self._tick, parts.loop_time, self._reloaded, supervisor.alive, self._say_stopping)
+        self._scheduler = Scheduler(
+            self._tick, parts.loop_time, self._reloaded, supervisor.alive, self._say_stopping, self._say_failed
+        )
 
     def watch(self) -> None:
         """Until SIGTERM, SIGINT or stop(). Raises StoreOutdated at the start."""
@@ -111,6 +116,7 @@ class Watchdog:
 
     def _tick(self) -> None:
         decision = self.look()
+        self._looked_at = self._clock.now()
         self._supervisor.status(_told(decision) if self._parts.enabled else "disabled: [node_tracker] enabled is False")
         if self._health and decision is not None:
             self._health.begin()
@@ -143,6 +149,10 @@ class Watchdog:
         log.info("config.reloaded")
         self._say_enabled()
         return parts.loop_time
+
+    def _say_failed(self, why: str) -> None:
+        since = datetime.fromtimestamp(self._looked_at, UTC)
+        self._supervisor.status(f"no look since {since:%Y-%m-%d %H:%M:%S} UTC: {why}")
 
     def _say_stopping(self) -> None:
         """The look that runs now, then what self._renewing does."""
