@@ -58,6 +58,10 @@ def show(args: argparse.Namespace, app: App) -> int:
             for step in found["migrations"]
         ]
         print(table(("MIGRATION", "APPLIED", "WHAT"), rows))
+        if found["interrupted"] is not None:
+            print(
+                f"A migration was interrupted: {schema.MIGRATE}, or with --migration {found['current']} to turn it back"
+            )
     return 0
 
 
@@ -73,11 +77,17 @@ def migrate(args: argparse.Namespace, app: App) -> int:
 def listed(config: Config) -> dict[str, Any]:
     """What the database has: as `db list --format json` prints it."""
     with _opened(config) as database:
-        found = schema.current(database)
+        found, interrupted = schema.current(database), schema.interrupted(database)
     steps = [
         {"number": number, "applied": number <= found, "description": text} for number, text in schema.known().items()
     ]
-    return {"database": database.name, "current": found, "newest": schema.newest(), "migrations": steps}
+    return {
+        "database": database.name,
+        "current": found,
+        "newest": schema.newest(),
+        "interrupted": interrupted,
+        "migrations": steps,
+    }
 
 
 def moved(config: Config, to: int | None, allow_data_loss: bool) -> str:

@@ -25,6 +25,9 @@ LOCK = "aos-cloud-manager migration"
 WAIT_SECONDS = 60
 NUMBER_TABLE = "alembic_version"
 DROP_NUMBER = f"DROP TABLE {NUMBER_TABLE}"
+# There while a migration is under way, with the highest number that it has begun: MariaDB commits each statement.
+UNDER_WAY = "migration_under_way"
+DROP_UNDER_WAY = f"DROP TABLE {UNDER_WAY}"
 
 
 def newest() -> int:
@@ -44,6 +47,11 @@ def current(database: Database) -> int:
     return database.read(_number)
 
 
+def interrupted(database: Database) -> int | None:
+    """The highest number that an interrupted migration has begun to make or to remove. Raises StoreUnavailable."""
+    return None if database.embedded else database.read(_under_way)
+
+
 def migrate(database: Database, to: int | None = None, allow_data_loss: bool = False) -> int:
     """Go up or down to a number (None: the newest) and return it.
 
@@ -54,7 +62,7 @@ def migrate(database: Database, to: int | None = None, allow_data_loss: bool = F
     with database.errors_translated(), database.migrating.connect() as connection:
         _be_alone(connection)
         found = _number(connection)
-        _known_here(found)
+        _known_here(max(found, _under_way(connection) or 0))
         _check_ours(connection, database.name)
         if not allow_data_loss and (losses := _losses(connection, found, target)):
             raise BadInput(
@@ -63,7 +71,10 @@ def migrate(database: Database, to: int | None = None, allow_data_loss: bool = F
                 + f"\nstop the watchdog and back the database up (`{database.backup_command}`), "
                 "then run the command again with --allow-data-loss"
             )
-        _move(connection, found, target)
+        if database.embedded:
+            _move(connection, found, target)
+        else:
+            _move_in_steps(connection, found, target)
         connection.commit()
     return target
 
@@ -96,6 +107,11 @@ def prepare(database: Database) -> None:
     """
     database.create_file()
     found, wanted = current(database), newest()
+    if (half := interrupted(database)) is not None:
+        raise StoreOutdated(
+            f"a migration of database {database.name} was interrupted at migration {max(half, found)}: "
+            + (MIGRATE if half <= wanted else f"this version knows {wanted} at most, {MIGRATE} of the newer version")
+        )
     if found > wanted:
         raise StoreOutdated(
             f"database {database.name} has migration {found}, this version knows {wanted} at most: "
@@ -138,19 +154,43 @@ def _check_ours(connection: Connection, name: str) -> None:
 
 
 def _losses(connection: Connection, found: int, target: int) -> list[str]:
-    """What each step down loses, in their order."""
-    steps = range(min(found, newest()), target, -1)
+    """What each step down loses, in their order; the first may be one that was interrupted on its way up."""
+    steps = range(min(max(found, _under_way(connection) or 0), newest()), target, -1)
     return [loss for number in steps for loss in _script(number).losses(connection)]
 
 
-def _move(connection: Connection, found: int, target: int) -> None:
+def _under_way(connection: Connection) -> int | None:
+    if UNDER_WAY not in inspect(connection).get_table_names():
+        return None
+    return connection.scalar(text(f"SELECT MAX(number) FROM {UNDER_WAY}")) or 0
+
+
+def _move_in_steps(connection: Connection, found: int, target: int) -> None:
     """On MariaDB each statement counts at once and the number changes last: what was interrupted is settled first."""
-    half_up = target <= found < newest() and NUMBER_TABLE in inspect(connection).get_table_names()
-    with Operations.context(MigrationContext.configure(connection)):
-        if found and (half_up or found <= target):
-            _script(found).upgrade()
-        if half_up:
-            _script(found + 1).downgrade()
+    left = _under_way(connection)
+    if left is None and found == target:
+        return
+    _note(connection, left, max(found, target))
+    if left is not None:
+        half_up = left > found >= target
+        with Operations.context(MigrationContext.configure(connection)):
+            if found and (half_up or found <= target):
+                _script(found).upgrade()
+            if half_up:
+                _script(found + 1).downgrade()
+    _move(connection, found, target)
+    connection.execute(text(DROP_UNDER_WAY))
+
+
+def _note(connection: Connection, left: int | None, highest: int) -> None:
+    if left is None:
+        connection.execute(text(f"CREATE TABLE {UNDER_WAY} (number INTEGER PRIMARY KEY)"))
+    if left is None or left < highest:
+        connection.execute(text(f"INSERT INTO {UNDER_WAY} VALUES (:number)"), {"number": highest})
+        connection.commit()
+
+
+def _move(connection: Connection, found: int, target: int) -> None:
     config = _alembic()
     config.attributes["connection"] = connection
     if found < target:
