@@ -15,6 +15,7 @@ description:
   - Goes up or down to a migration by the installed program, C(aos-cloud-manager db migrate).
   - Going down is refused where rows would be lost, in check mode too, unless O(allow_data_loss) is set.
   - A migration that was interrupted is ended, or turned back where O(migration) is the number it began with.
+    That is a change too.
 extends_documentation_fragment:
   - aos.cloud_manager.console
   - aos.cloud_manager.attributes
@@ -55,13 +56,22 @@ before:
   returned: success
   type: int
   sample: 1
+interrupted:
+  description:
+    - Highest number that an interrupted migration had begun to make or to remove; V(null) where none was interrupted.
+    - It was settled, or in check mode would be.
+  returned: success
+  type: int
+  sample: 2
 after:
   description: Number that it has now; in check mode, that it would have.
   returned: success
   type: int
   sample: 2
 sql:
-  description: What was run, or in check mode would be run. Empty where the database had the migration.
+  description:
+    - What was run, or in check mode would be run. Empty where the database had the migration.
+    - What settles an interrupted migration is not in it.
   returned: success
   type: str
   sample: "ALTER TABLE action_log ADD COLUMN result VARCHAR(32);"
@@ -91,6 +101,7 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     console = Console(params)
     found = console.migrations()
     before: int = found["current"]
+    interrupted: int | None = found["interrupted"]
     target: int = found["newest"] if params["migration"] is None else params["migration"]
     sql = console.migration_sql(target)
     losses = losses_in(sql)
@@ -104,12 +115,16 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         # also where the number is right: a migration that was interrupted keeps the number it began with
         console.migrate(target, params["allow_data_loss"])
     return {
-        "changed": before != target,
+        "changed": before != target or interrupted is not None,
         "before": before,
+        "interrupted": interrupted,
         "after": target,
         "sql": sql,
         "losses": losses,
-        "diff": {"before": {"migration": before}, "after": {"migration": target}},
+        "diff": {
+            "before": {"migration": before, "interrupted": interrupted},
+            "after": {"migration": target, "interrupted": None},
+        },
     }
 
 

@@ -48,6 +48,13 @@ newest:
   returned: success
   type: int
   sample: 2
+interrupted:
+  description:
+    - Highest number that an interrupted migration has begun to make or to remove; V(null) where none was interrupted.
+    - M(aos.cloud_manager.db_migration) ends it or turns it back, with a program that knows this number.
+  returned: success
+  type: int
+  sample: 2
 migrations:
   description: All that the program knows, by number.
   returned: success

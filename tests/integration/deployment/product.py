@@ -26,7 +26,8 @@ def main():
     newest = int(VERSION.rsplit(".", 1)[1])
     rows = [{{"number": n, "applied": True, "description": "step %d" % n}} for n in range(1, newest + 1)]
     if "json" in arguments:
-        print(json.dumps({{"database": "x", "current": newest, "newest": newest, "migrations": rows}}))
+        found = {{"database": "x", "current": newest, "newest": newest, "interrupted": None}}
+        print(json.dumps(found | {{"migrations": rows}}))
     elif arguments[-2:] == ["db", "list"]:
         print("".join("%d applied %s\\n" % (row["number"], row["description"]) for row in rows), end="")
     else:

@@ -8,11 +8,14 @@ import os
 import stat
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cloud_manager.bootstrap import open_app
+from cloud_manager.console import database
 from cloud_manager.db import schema
 
 Ran = subprocess.CompletedProcess[str]
@@ -61,10 +64,22 @@ def test_migrations_are_listed_as_json_for_programs(run: Callable[..., Ran], tmp
         "current": 1,
         "newest": schema.newest(),
     }
+    assert found["interrupted"] is None
     assert found["migrations"][:2] == [
         {"number": 1, "applied": True, "description": schema.known()[1]},
         {"number": 2, "applied": False, "description": schema.known()[2]},
     ]
+
+
+def test_an_interrupted_migration_is_said_with_both_ways_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "cloud_manager.conf"
+    config.write_text(f"[database]\nurl = sqlite:///{tmp_path}/store.db\n")
+    monkeypatch.setattr(schema, "interrupted", lambda _database: 1)
+    database.show(Namespace(format="table"), open_app([str(config)]))
+    said = capsys.readouterr().out
+    assert "A migration was interrupted: run `aos-cloud-manager db migrate`, or with --migration 0" in said
 
 
 def test_sql_is_shown_and_not_run(run: Callable[..., Ran], tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ if answer.get("refuse") in words:
 print(answer["sql"] if "--sql" in words else json.dumps(answer["list"]) if "list" in words else "done")
 """
 STEPS = [{"number": 1, "applied": True, "description": "a"}, {"number": 2, "applied": False, "description": "b"}]
-LIST = {"database": "sqlite:////x.db", "current": 1, "newest": 2, "migrations": STEPS}
+LIST = {"database": "sqlite:////x.db", "current": 1, "newest": 2, "interrupted": None, "migrations": STEPS}
 
 
 class Program:
@@ -66,7 +66,8 @@ def test_it_goes_to_the_newest_migration_and_says_from_where(program: Program) -
     outcome = program.play(config_files=["/a.conf", "/b.conf"])
     assert outcome["changed"]
     assert (outcome["before"], outcome["after"]) == (1, 2)
-    assert outcome["diff"] == {"before": {"migration": 1}, "after": {"migration": 2}}
+    states = [{"migration": 1, "interrupted": None}, {"migration": 2, "interrupted": None}]
+    assert outcome["diff"] == dict(zip(("before", "after"), states, strict=True))
     files = ["--config-file", "/a.conf", "--config-file", "/b.conf"]
     assert program.migrated() == [[*files, "db", "migrate", "--migration", "2"]]
 
@@ -83,6 +84,16 @@ def test_a_database_that_has_the_migration_is_unchanged_yet_what_was_interrupted
     outcome = program.play(migration=1)
     assert not outcome["changed"]
     assert program.migrated() == [["db", "migrate", "--migration", "1"]]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_an_interrupted_migration_that_is_settled_is_a_change(program: Program, check_mode: bool) -> None:
+    program.answers(sql="", interrupted=2)
+    outcome = program.play(migration=1, _ansible_check_mode=check_mode)
+    assert outcome["changed"]
+    assert outcome["interrupted"] == 2
+    assert outcome["diff"]["after"] == {"migration": 1, "interrupted": None}
+    assert program.migrated() == ([] if check_mode else [["db", "migrate", "--migration", "1"]])
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
