@@ -107,3 +107,19 @@ def test_the_management_api_is_tried_from_the_host_that_role_messaging_asks(look
 def test_an_address_without_a_port_is_tried_at_that_of_its_scheme(look, scheme, port):
     said = look(aos_rabbitmq_via="api", aos_rabbitmq_api_url=f"{scheme}://127.0.0.254")[1]
     assert f"127.0.0.254:{port})" in said
+
+
+def test_the_interpreter_that_is_named_is_the_one_that_is_judged(look, tmp_path):
+    old = tmp_path / "python3.9"
+    old.write_text("""#!/bin/sh\necho '{"version": "3.9", "venv": true, "mib": 4096}'\n""")
+    old.chmod(0o755)
+    status, said = look(aos_python=str(old))
+    assert status == 2
+    assert "Python 3.9 is too old: set aos_python to a Python 3.11 or newer" in said
+
+
+def test_a_controller_that_cannot_be_looked_at_is_told_with_all_else(look):
+    status, said = look(aos_python="/nonexistent", aos_keystone_password=None)
+    assert status == 2
+    assert "the controller could not be looked at with /nonexistent (" in said
+    assert "aos_keystone_password is not set" in said
