@@ -109,6 +109,15 @@ def test_an_address_without_a_port_is_tried_at_that_of_its_scheme(look, scheme, 
     assert f"127.0.0.254:{port})" in said
 
 
+def test_install_asks_for_no_password_and_site_for_all(look):
+    nothing = {**dict.fromkeys(PASSWORDS), "aos_keystone_auth_url": None, "aos_database_port": 1}
+    status, said = look("install", **nothing)
+    assert status == 0, said
+    status, said = look(**nothing)
+    assert status == 2
+    assert [name for name in (*PASSWORDS, "aos_keystone_auth_url") if f"{name} is not set" not in said] == []
+
+
 def test_the_interpreter_that_is_named_is_the_one_that_is_judged(look, tmp_path):
     old = tmp_path / "python3.9"
     old.write_text("""#!/bin/sh\necho '{"version": "3.9", "venv": true, "mib": 4096}'\n""")
