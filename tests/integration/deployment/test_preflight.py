@@ -57,7 +57,7 @@ def look(tmp_path, listener):
         **dict.fromkeys(PASSWORDS, "password"),
     }
 
-    def play(name="site", broker=HERE, **given):
+    def play(name="site", broker=HERE, collections=ROOT / "collections", **given):
         said = {option: value for option, value in (HERE | well | given).items() if value is not None}
         hosts = {"controllers": {"hosts": {"controller-01": said}}, "brokers": {"hosts": {"rabbit-01": broker}}}
         inventory = tmp_path / "hosts.yml"
@@ -70,7 +70,12 @@ def look(tmp_path, listener):
                 "--tags=preflight",
             ],
             cwd=ROOT,
-            env={**os.environ, "ANSIBLE_HOME": str(tmp_path / "ansible"), "ANSIBLE_NOCOLOR": "1"},
+            env={
+                **os.environ,
+                "ANSIBLE_COLLECTIONS_PATH": str(collections),
+                "ANSIBLE_HOME": str(tmp_path / "ansible"),
+                "ANSIBLE_NOCOLOR": "1",
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -132,3 +137,21 @@ def test_a_controller_that_cannot_be_looked_at_is_told_with_all_else(look):
     assert status == 2
     assert "the controller could not be looked at with /nonexistent (" in said
     assert "aos_keystone_password is not set" in said
+
+
+def test_the_playbook_of_a_checkout_finds_its_package_beside_installed_roles(look, tmp_path):
+    """As AWX has them: the project, and what it installs of collections/requirements.yml before all others."""
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("ansible-galaxy"),
+            *("collection", "install", "--offline", "--no-deps", "-r", "collections/requirements.yml", "-p", tmp_path),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(tmp_path), "ANSIBLE_HOME": str(tmp_path / "ansible")},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert not (tmp_path / "ansible_collections/aos/cloud_manager/watchdog").exists()
+    status, said = look(collections=tmp_path)
+    assert status == 0, said

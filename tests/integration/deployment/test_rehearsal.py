@@ -65,7 +65,7 @@ class Controller:
 
     def holds(self) -> dict[str, str]:
         """What is in its folder of the configuration, and the drafts that were left."""
-        files = [*self.config.iterdir(), *self.folder.glob("aos-configure-*")]
+        files = [*self.config.iterdir(), *Path("/run").glob("aos-configure*")]
         return {file.name: file.read_text() if file.is_file() else "" for file in files}
 
 
