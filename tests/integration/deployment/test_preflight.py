@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What preflight refuses and what it only warns of, on this machine as the controller, with a stand-in for the services."""
+"""What preflight refuses and what it only warns of; this machine is the controller, a stand-in all its services."""
 
 import os
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What --check tells of a configuration is what happens in earnest, on this machine as the controller."""
+"""What --check tells is what happens in earnest, on this machine as the controller."""
 
 import os
 import subprocess
@@ -51,8 +51,13 @@ class Controller:
                 "-vvv",
                 *options,
             ],
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_HOME": str(self.folder / "ansible"), "TMPDIR": str(self.folder)},
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+                "ANSIBLE_HOME": str(self.folder / "ansible"),
+                "TMPDIR": str(self.folder),
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -101,3 +106,11 @@ def test_a_rehearsal_tells_what_would_change_and_changes_nothing(controller):
     assert controller.configure()[0] == 0
     assert "of an older release" not in sample.read_text()
     assert "changed=0" in controller.configure()[1]
+
+
+def test_a_package_is_found_from_where_ansible_runs(controller):
+    """Brought to the controller, where nobody needs to take it for a wheel."""
+    (controller.folder / "named.whl").touch()
+    said = controller.play("install", "--check", "--tags=install", aos_package="named.whl")[1]
+    assert "Could not find or access" not in said
+    assert "TASK [aos.cloud_manager.install : Compare it to what is installed]" in said
