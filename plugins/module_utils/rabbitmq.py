@@ -15,6 +15,7 @@ import base64
 import dataclasses
 import hashlib
 import hmac
+import shlex
 import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
@@ -136,6 +137,11 @@ def removed(found: Holdings, wanted: Wanted, force: bool) -> tuple[Holdings, lis
     if wanted.vhost in vhosts and goes("vhost", wanted.vhost, vhosts[wanted.vhost]):
         del vhosts[wanted.vhost]
     left = {vhost: granted for vhost, granted in found.permissions.items() if user and vhost in vhosts}
+    for vhost in left:
+        kept.append(
+            f"permissions of user {wanted.user} on vhost {vhost} stay: nothing shows who gave them; take them away by "
+            f"rabbitmqctl clear_permissions -p {shlex.quote(vhost)} {shlex.quote(wanted.user)}"
+        )
     return Holdings(user, vhosts, left), kept
 
 
