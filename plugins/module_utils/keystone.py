@@ -15,9 +15,9 @@ import time
 import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.cloud import Cloud, CloudRefused
+from ansible_collections.aos.cloud_manager.plugins.module_utils.mark import MADE_BY
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
-OUR_MARK = "aos.cloud_manager"
 # keystone takes a token of the second in which its user was changed for a revoked one.
 NEXT_SECOND = 1.2
 
@@ -26,7 +26,7 @@ Item = dict[str, t.Any]
 
 def is_ours(item: Item) -> bool:
     """Whether this collection made it, by its description."""
-    return OUR_MARK in (item.get("description") or "")
+    return MADE_BY in (item.get("description") or "")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

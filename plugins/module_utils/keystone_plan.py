@@ -12,10 +12,11 @@ import dataclasses
 import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.cloud import Cloud
-from ansible_collections.aos.cloud_manager.plugins.module_utils.keystone import OUR_MARK, Found, Item, Wanted, is_ours
+from ansible_collections.aos.cloud_manager.plugins.module_utils.keystone import Found, Item, Wanted, is_ours
+from ansible_collections.aos.cloud_manager.plugins.module_utils.mark import MADE_BY
 
-MADE_HERE = f"CloudManager ({OUR_MARK})"
-STRANGER = f"its description does not name {OUR_MARK}, so it was not made here"
+MADE_HERE = f"CloudManager ({MADE_BY})"
+STRANGER = f"its description does not name {MADE_BY}, so it was not made here"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def service_changes(found: Found, wanted: Wanted) -> t.Iterator[Change]:
 
 def service_description(wanted: Wanted) -> str:
     """What is wanted, with our mark."""
-    return f"{wanted.service_description} ({OUR_MARK})"
+    return f"{wanted.service_description} ({MADE_BY})"
 
 
 def endpoint_changes(found: Found, wanted: Wanted) -> t.Iterator[Change]:

@@ -23,10 +23,10 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.mariadb_grants i
     tables_of,
 )
 from ansible_collections.aos.cloud_manager.plugins.module_utils.mariadb_passwords import Stored, stored
+from ansible_collections.aos.cloud_manager.plugins.module_utils.mark import MADE_BY
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
-# How the comment of a database begins that this collection created; the accounts that it created follow, in JSON.
-MARK = "aos.cloud_manager"
+# In characters. The comment of a database that this collection created is its mark and, in JSON, the accounts.
 LONGEST_COMMENT = 1024
 
 
@@ -111,7 +111,7 @@ def _made(comment: str) -> tuple[str, ...] | None:
     """The accounts that a comment of ours names; None for another's."""
     mark, _space, accounts = comment.partition(" ")
     try:
-        return tuple(json.loads(accounts or "[]")) if mark == MARK else None
+        return tuple(json.loads(accounts or "[]")) if mark == MADE_BY else None
     except (ValueError, TypeError):
         return None
 
@@ -119,7 +119,7 @@ def _made(comment: str) -> tuple[str, ...] | None:
 def _comment(accounts: t.Iterable[str]) -> str:
     """What names the accounts, as many as find room: one that it does not name stays when the database goes."""
     named = list(accounts)
-    while len(comment := f"{MARK} {json.dumps(named, ensure_ascii=False)}") > LONGEST_COMMENT:
+    while len(comment := f"{MADE_BY} {json.dumps(named, ensure_ascii=False)}") > LONGEST_COMMENT:
         named.pop()
     return comment
 
@@ -265,7 +265,7 @@ def absent(now: State, force: bool) -> Plan:
     made = now.schema.made if now.schema else ()
     if made is None and not force:
         why = (
-            f"database {now.database} does not carry the comment {MARK}, so this collection did not create it; "
+            f"database {now.database} does not carry the comment {MADE_BY}, so this collection did not create it; "
             f"it and its accounts stay; set force to drop them"
         )
         return Plan([], now, [why])
