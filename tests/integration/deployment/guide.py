@@ -82,8 +82,8 @@ BEFORE_UNITS = (
     ),
     Step(
         "the key, the folder of the state, and how the watchdog reaches OpenStack",
-        "sed -i -e 's,^#cloud =.*,cloud = aos,' -e 's,^#clouds_yaml =.*,clouds_yaml = /etc/aos/cloud_manager.clouds.yaml,'"
-        " /etc/aos/cloud_manager.conf\n"
+        "sed -i -e 's,^#cloud =.*,cloud = aos,'"
+        " -e 's,^#clouds_yaml =.*,clouds_yaml = /etc/aos/cloud_manager.clouds.yaml,' /etc/aos/cloud_manager.conf\n"
         "cat >/etc/aos/cloud_manager.clouds.yaml <<END\n"
         "clouds: {{aos: {{region_name: RegionOne, interface: internal, identity_api_version: 3, auth: {{\n"
         "  auth_url: '{keystone}/v3', username: aos, password: password, project_name: service,\n"
