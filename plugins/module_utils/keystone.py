@@ -15,9 +15,9 @@ import time
 import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.cloud import Cloud, CloudRefused
+from ansible_collections.aos.cloud_manager.plugins.module_utils.mark import MADE_BY
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
-OUR_MARK = "aos.cloud_manager"
 # keystone takes a token of the second in which its user was changed for a revoked one.
 NEXT_SECOND = 1.2
 
@@ -26,7 +26,7 @@ Item = dict[str, t.Any]
 
 def is_ours(item: Item) -> bool:
     """Whether this collection made it, by its description."""
-    return OUR_MARK in (item.get("description") or "")
+    return MADE_BY in (item.get("description") or "")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Wanted:
 class Found:
     """What there is. roles: name -> id of those wanted; granted: the ids that the user has on the project.
 
-    strangers: why the project is not ours alone. password_is_right: None where nobody tried.
+    strangers: why the project is not ours alone. elsewhere: the other regions where the service has endpoints (both
+    where nothing is to be made). password_is_right: None where nobody tried.
     """
 
     domain_id: str
@@ -62,6 +63,7 @@ class Found:
     strangers: str
     service: Item | None
     endpoints: dict[str, Item]
+    elsewhere: list[str]
     credential: Item | None
     password_is_right: bool | None
 
@@ -96,6 +98,7 @@ class Identity:
             "" if to_make or not project else self._strangers(project, user),
             service,
             self._endpoints(service, wanted.region) if service else {},
+            self._other_regions(service, wanted.region) if service and not to_make else [],
             self._credential(user, project, wanted.credential),
             self._password_is_right(user, wanted) if to_make else None,
         )
@@ -185,6 +188,10 @@ class Identity:
                     f"({twin['url']}) and {item['id']} ({item['url']}); delete one of them"
                 )
         return endpoints
+
+    def _other_regions(self, service: Item, region: str) -> list[str]:
+        endpoints = self._list("endpoints", {"service_id": service["id"]})
+        return sorted({item["region_id"] or "no region" for item in endpoints} - {region})
 
     def _credential(self, user: Item | None, project: Item | None, name: str | None) -> Item | None:
         if not user or name is None:

@@ -12,9 +12,11 @@ import dataclasses
 import typing as t
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.cloud import Cloud
-from ansible_collections.aos.cloud_manager.plugins.module_utils.keystone import OUR_MARK, Found, Item, Wanted, is_ours
+from ansible_collections.aos.cloud_manager.plugins.module_utils.keystone import Found, Item, Wanted, is_ours
+from ansible_collections.aos.cloud_manager.plugins.module_utils.mark import MADE_BY
 
-MADE_HERE = f"CloudManager ({OUR_MARK})"
+MADE_HERE = f"CloudManager ({MADE_BY})"
+STRANGER = f"its description does not name {MADE_BY}, so it was not made here"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def service_changes(found: Found, wanted: Wanted) -> t.Iterator[Change]:
 
 def service_description(wanted: Wanted) -> str:
     """What is wanted, with our mark."""
-    return f"{wanted.service_description} ({OUR_MARK})"
+    return f"{wanted.service_description} ({MADE_BY})"
 
 
 def endpoint_changes(found: Found, wanted: Wanted) -> t.Iterator[Change]:
@@ -107,7 +109,7 @@ def endpoint_changes(found: Found, wanted: Wanted) -> t.Iterator[Change]:
         name = f"{interface} endpoint in region {wanted.region}"
         known = found.endpoints.get(interface)
         if known is None:
-            fields = {"interface": interface, "region_id": wanted.region, "url": url}
+            fields = {"interface": interface, "region_id": wanted.region, "url": url, "description": MADE_HERE}
             refers = {"service_id": "service"}
             yield Change(f"{name} is made: {url}", "POST", "/endpoints", "endpoint", fields, refers)
         elif known["url"] != url or not known["enabled"]:
@@ -133,28 +135,35 @@ def credential_changes(found: Found, wanted: Wanted) -> t.Iterator[Change]:
 def plan_absent(found: Found, wanted: Wanted, force: bool) -> tuple[list[Change], list[str]]:
     """What is ours and goes, and a sentence for each thing that stays.
 
-    Endpoints go with their service, roles and application credentials with the user. force is not for the project,
-    which a cloud's other services share.
+    Endpoints go with their service, roles and application credentials with the user. force is neither for what another
+    region's CloudManager needs, nor for the project, which a cloud's other services share.
     """
     changes: list[Change] = []
     kept: list[str] = []
-    stranger = f"its description does not name {OUR_MARK}, so it was not made here"
-    for thing, name in (("service", wanted.service_name), ("user", wanted.user)):
-        item = found.service if thing == "service" else found.user
-        if item and (force or is_ours(item)):
-            changes.append(Change(f"{thing} {name} is removed", "DELETE", f"/{thing}s/{item['id']}", thing))
-        elif item:
-            kept.append(f"{thing} {name} stays: {stranger}; force removes it")
-    if found.project:
-        user_stays = found.user is not None and not (force or is_ours(found.user))
-        why = found.strangers or (f"user {wanted.user} has it" if user_stays else "")
-        if not is_ours(found.project):
-            kept.append(f"project {wanted.project} stays: {stranger}")
-        elif why:
-            kept.append(f"project {wanted.project} stays: {why}")
+    regions = " and ".join(found.elsewhere)
+    needed = f"the service has endpoints in {regions} too; to remove CloudManager there removes it" if regions else ""
+
+    def goes(thing: str, name: str, item: Item, why_not: str, fields: Item | None = None) -> bool:
+        if why_not:
+            kept.append(f"{name} stays: {why_not}")
         else:
-            path = f"/projects/{found.project['id']}"
-            changes.append(Change(f"project {wanted.project} is removed", "DELETE", path, "project"))
+            changes.append(Change(f"{name} is removed", "DELETE", f"/{thing}s/{item['id']}", thing, fields or {}))
+        return not why_not
+
+    def strange(*items: Item) -> str:
+        return "" if force or any(map(is_ours, items)) else f"{STRANGER}; force removes it"
+
+    service, user, project = found.service, found.user, found.project
+    if service and not goes("service", f"service {wanted.service_name}", service, needed or strange(service)):
+        for interface, item in found.endpoints.items():
+            name = f"{interface} endpoint in region {wanted.region}"
+            goes("endpoint", name, item, strange(item, service), {"interface": interface})
+    user_stays = user and not goes("user", f"user {wanted.user}", user, needed or strange(user))
+    if user_stays:
+        kept[-1] += "; its roles stay with it"
+    if project:
+        shared = found.strangers or (f"user {wanted.user} has it" if user_stays else "")
+        goes("project", f"project {wanted.project}", project, shared if is_ours(project) else STRANGER)
     return changes, kept
 
 
@@ -191,7 +200,9 @@ def difference(found: Found, changes: t.Sequence[Change]) -> dict[str, t.Any]:
     }
     after = {**before, "roles": sorted(found.roles), "endpoints": dict(before["endpoints"])}
     for change in changes:
-        if change.method == "DELETE":
+        if change.method == "DELETE" and change.thing == "endpoint":
+            del after["endpoints"][change.fields["interface"]]
+        elif change.method == "DELETE":
             after[change.thing] = None
         elif change.thing == "endpoint":
             after["endpoints"][change.fields["interface"]] = change.fields["url"]

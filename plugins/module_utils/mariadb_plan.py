@@ -9,6 +9,7 @@ PRIVATE to the collection aos.cloud_manager: may change in any release.
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 from dataclasses import dataclass
 
@@ -22,19 +23,20 @@ from ansible_collections.aos.cloud_manager.plugins.module_utils.mariadb_grants i
     tables_of,
 )
 from ansible_collections.aos.cloud_manager.plugins.module_utils.mariadb_passwords import Stored, stored
+from ansible_collections.aos.cloud_manager.plugins.module_utils.mark import MADE_BY
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
-# The comment of a database that this collection created.
-MARK = "aos.cloud_manager"
+# In characters. The comment of a database that this collection created is its mark and, in JSON, the accounts.
+LONGEST_COMMENT = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A database's own settings."""
+    """A database's own settings. made: the accounts that were made with it; None where nothing shows who made it."""
 
     charset: str
     collation: str
-    is_marked: bool
+    made: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,13 @@ class Plan:
     kept: list[str] = dataclasses.field(default_factory=list)
 
 
-def look(server: Server, database: str, user: str, hosts: t.Iterable[str], password: str | None) -> State:
-    """The state as it is; passwords are compared with `password` if there is one. Raises AosError."""
+def look(
+    server: Server, database: str, user: str, hosts: t.Iterable[str], password: str | None, with_made: bool = False
+) -> State:
+    """The state as it is; passwords are compared with `password` if there is one. Raises AosError.
+
+    with_made: with the accounts that the database's comment names, for other hosts and users too.
+    """
     if server.rows("SELECT @@lower_case_table_names AS folded")[0]["folded"]:
         database = database.lower()
     found = server.rows("SELECT * FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", database)
@@ -92,9 +99,29 @@ def look(server: Server, database: str, user: str, hosts: t.Iterable[str], passw
     if found:
         names = ("DEFAULT_CHARACTER_SET_NAME", "DEFAULT_COLLATION_NAME")
         # MySQL has no comments on databases.
-        schema = Schema(*(found[0][name] for name in names), is_marked=found[0].get("SCHEMA_COMMENT") == MARK)
-    accounts = (_account(server, user, host, password) for host in hosts)
+        schema = Schema(*(found[0][name] for name in names), _made(found[0].get("SCHEMA_COMMENT") or ""))
+    named = [(user, host) for host in hosts]
+    if with_made and schema and schema.made:
+        named += [(name, host) for name, _at, host in (account.rpartition("@") for account in schema.made)]
+    accounts = (_account(server, name, host, password) for name, host in dict.fromkeys(named))
     return State(database, schema, tuple(account for account in accounts if account))
+
+
+def _made(comment: str) -> tuple[str, ...] | None:
+    """The accounts that a comment of ours names; None for another's."""
+    mark, _space, accounts = comment.partition(" ")
+    try:
+        return tuple(json.loads(accounts or "[]")) if mark == MADE_BY else None
+    except (ValueError, TypeError):
+        return None
+
+
+def _comment(accounts: t.Iterable[str]) -> str:
+    """What names the accounts, as many as find room: one that it does not name stays when the database goes."""
+    named = list(accounts)
+    while len(comment := f"{MADE_BY} {json.dumps(named, ensure_ascii=False)}") > LONGEST_COMMENT:
+        named.pop()
+    return comment
 
 
 def _account(server: Server, user: str, host: str, password: str | None) -> Account | None:
@@ -116,7 +143,7 @@ def settings(server: Server, charset: str, collation: str | None) -> Schema:
     """What the server makes of a charset and a collation (None: its default). Raises AosError if it knows none such."""
     text = f"CONVERT('' USING {charset})" + (f" COLLATE {collation}" if collation else "")
     (row,) = server.rows(f"SELECT CHARSET({text}) AS charset, COLLATION({text}) AS collation")
-    return Schema(row["charset"], row["collation"], is_marked=server.is_mariadb)
+    return Schema(row["charset"], row["collation"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +160,8 @@ class Wanted:
 
 def present(server: Server, now: State, wanted: Wanted) -> Plan:
     """From the state as it is to the one that is wanted. Raises AosError."""
-    changes = []
-    schema = settings(server, wanted.charset, wanted.collation)
-    if now.schema is None:
-        changes.append(_created(server, now.database, schema))
-    elif now.schema.charset != schema.charset or (wanted.collation and now.schema.collation != schema.collation):
-        changes.append(_altered(now.database, schema))
-        schema = dataclasses.replace(schema, is_marked=now.schema.is_marked)
-    else:
-        schema = now.schema
     existing = {account.host: account for account in now.accounts}
+    schema, changes = _database(server, now, wanted, [host for host in wanted.hosts if host not in existing])
     after = []
     for host in wanted.hosts:
         account = existing.get(host) or Account(wanted.user, host, Grants({}), knows_password=False)
@@ -154,11 +173,33 @@ def present(server: Server, now: State, wanted: Wanted) -> Plan:
     return Plan(changes, State(now.database, schema, tuple(after)))
 
 
-def _created(server: Server, database: str, schema: Schema) -> Change:
+def _database(server: Server, now: State, wanted: Wanted, new_hosts: list[str]) -> tuple[Schema, list[Change]]:
+    """The database as it is to be, and what makes it so; before an account is made its comment names it."""
+    changes = []
+    schema = settings(server, wanted.charset, wanted.collation)
+    new = tuple(f"{wanted.user}@{host}" for host in new_hosts)
+    if now.schema is None:
+        schema = dataclasses.replace(schema, made=new if server.is_mariadb else None)
+        return schema, [_created(now.database, schema)]
+    if now.schema.charset != schema.charset or (wanted.collation and now.schema.collation != schema.collation):
+        changes.append(_altered(now.database, schema))
+        schema = dataclasses.replace(schema, made=now.schema.made)
+    else:
+        schema = now.schema
+    if schema.made is not None and not set(new) <= set(schema.made):
+        schema = dataclasses.replace(schema, made=tuple(dict.fromkeys(schema.made + new)))
+        title = f"note in the comment of database {now.database} that {', '.join(new)} is made with it"
+        statement = f"ALTER DATABASE {_literal(quoted(now.database))} COMMENT %s"
+        changes.append(Change(title, statement, (_comment(schema.made),)))
+    return schema, changes
+
+
+def _created(database: str, schema: Schema) -> Change:
+    title = f"create database {database} ({schema.charset}, {schema.collation})"
     statement = f"CREATE DATABASE IF NOT EXISTS {_literal(quoted(database))} {_settings(schema)}"
-    if server.is_mariadb:
-        statement += f" COMMENT '{MARK}'"
-    return Change(f"create database {database} ({schema.charset}, {schema.collation})", statement)
+    if schema.made is None:
+        return Change(title, statement)
+    return Change(title, f"{statement} COMMENT %s", (_comment(schema.made),))
 
 
 def _altered(database: str, schema: Schema) -> Change:
@@ -221,29 +262,28 @@ def _right(account: Account, name: str, rights: frozenset[str], verb: str, to: s
 
 def absent(now: State, force: bool) -> Plan:
     """Without the database and its accounts, as far as this collection made them."""
-    if now.schema and not now.schema.is_marked and not force:
+    made = now.schema.made if now.schema else ()
+    if made is None and not force:
         why = (
-            f"database {now.database} does not carry the comment {MARK}, so this collection did not create it; "
+            f"database {now.database} does not carry the comment {MADE_BY}, so this collection did not create it; "
             f"it and its accounts stay; set force to drop them"
         )
         return Plan([], now, [why])
     changes, kept, after = [], [], []
     for account in now.accounts:
         others = account.grants.besides(now.database)
-        held = account.grants.on(now.database)
+        if not others and (force or str(account) in (made or ())):
+            changes.append(Change(f"drop account {account}", "DROP USER IF EXISTS %s@%s", (account.user, account.host)))
+            continue
         if others:
             kept.append(f"account {account} has other rights too ({'; '.join(others)}); it stays")
-            for name, rights in held.items():
-                changes += _revoked(account, name, rights)
-            after.append(dataclasses.replace(account, grants=Grants({})))
-        elif held or now.schema or force:
-            changes.append(Change(f"drop account {account}", "DROP USER IF EXISTS %s@%s", (account.user, account.host)))
         else:
-            kept.append(
-                f"account {account} has no right on database {now.database}, so nothing shows that it was made for it; "
-                f"it stays; set force to drop it"
-            )
-            after.append(account)
+            kept.append(f"nothing shows that account {account} was made here; it stays; set force to drop it")
+        if now.schema:
+            for name, rights in account.grants.on(now.database).items():
+                changes += _revoked(account, name, rights)
+            account = dataclasses.replace(account, grants=Grants({}))
+        after.append(account)
     if now.schema:  # last: its mark tells a later run whose the accounts are
         statement = f"DROP DATABASE IF EXISTS {_literal(quoted(now.database))}"
         changes.append(Change(f"drop database {now.database}", statement))

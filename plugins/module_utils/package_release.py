@@ -18,9 +18,9 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils.file_slot import Slot
+from ansible_collections.aos.cloud_manager.plugins.module_utils.mark import MADE_BY
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
-MADE_BY = "aos.cloud_manager"
 RECORD = "release.json"
 PROGRAM = "aos-cloud-manager"
 NAME = re.compile(r"[0-9][0-9A-Za-z.!+]*-[0-9a-f]{8}")

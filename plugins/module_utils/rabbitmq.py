@@ -15,11 +15,12 @@ import base64
 import dataclasses
 import hashlib
 import hmac
+import shlex
 import typing as t
 
+from ansible_collections.aos.cloud_manager.plugins.module_utils.mark import MADE_BY
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError
 
-OUR_MARK = "aos.cloud_manager"
 SALT_BYTES = 4
 DIGESTS = {"rabbit_password_hashing_sha256": hashlib.sha256, "rabbit_password_hashing_sha512": hashlib.sha512}
 
@@ -105,7 +106,7 @@ def made(found: Holdings, wanted: Wanted) -> Holdings:
     granted = dict.fromkeys((wanted.vhost, wanted.nova_vhost), wanted.permissions)
     return Holdings(
         made_user(found.user, wanted),
-        {wanted.vhost: frozenset([OUR_MARK]), **found.vhosts},
+        {wanted.vhost: frozenset([MADE_BY]), **found.vhosts},
         granted,
     )
 
@@ -114,8 +115,8 @@ def made_user(user: User | None, wanted: Wanted) -> User:
     """The user as it should be; our mark is given to nobody who was there before."""
     given = {"password": wanted.password}
     if user is None:
-        return User(wanted.user, (wanted.tags or frozenset()) | {OUR_MARK}, given)
-    tags = user.tags if wanted.tags is None else wanted.tags | (user.tags & {OUR_MARK})
+        return User(wanted.user, (wanted.tags or frozenset()) | {MADE_BY}, given)
+    tags = user.tags if wanted.tags is None else wanted.tags | (user.tags & {MADE_BY})
     right = wanted.keep_password or user.has_password(wanted.password)
     return User(user.name, tags, user.login if right else given)
 
@@ -125,9 +126,9 @@ def removed(found: Holdings, wanted: Wanted, force: bool) -> tuple[Holdings, lis
     kept: list[str] = []
 
     def goes(kind: str, name: str, tags: frozenset[str]) -> bool:
-        if force or OUR_MARK in tags:
+        if force or MADE_BY in tags:
             return True
-        kept.append(f"{kind} {name} stays: it has no tag {OUR_MARK}, so it was not made here; force removes it")
+        kept.append(f"{kind} {name} stays: it has no tag {MADE_BY}, so it was not made here; force removes it")
         return False
 
     user, vhosts = found.user, dict(found.vhosts)
@@ -136,6 +137,11 @@ def removed(found: Holdings, wanted: Wanted, force: bool) -> tuple[Holdings, lis
     if wanted.vhost in vhosts and goes("vhost", wanted.vhost, vhosts[wanted.vhost]):
         del vhosts[wanted.vhost]
     left = {vhost: granted for vhost, granted in found.permissions.items() if user and vhost in vhosts}
+    for vhost in left:
+        kept.append(
+            f"permissions of user {wanted.user} on vhost {vhost} stay: nothing shows who gave them; take them away by "
+            f"rabbitmqctl clear_permissions -p {shlex.quote(vhost)} {shlex.quote(wanted.user)}"
+        )
     return Holdings(user, vhosts, left), kept
 
 
@@ -143,7 +149,7 @@ def changes_between(found: Holdings, target: Holdings) -> list[Change]:
     """What makes target of found; permissions go with their user or vhost."""
     changes: list[Change] = []
     for name in target.vhosts.keys() - found.vhosts.keys():
-        definition = {"name": name, "description": f"Made by {OUR_MARK}", "tags": sorted(target.vhosts[name])}
+        definition = {"name": name, "description": f"Made by {MADE_BY}", "tags": sorted(target.vhosts[name])}
         changes.append(Change("vhosts", definition, f"vhost {name} is made"))
     if target.user and target.user != found.user:
         changes.append(user_change(found.user, target.user))

@@ -62,10 +62,12 @@ options:
     default: all
   state:
     description:
-      - V(absent) drops the database and its accounts.
-      - A database without the comment C(aos.cloud_manager), by which this module marks what it creates, stays, with its
-        accounts. MySQL has no such comments, so there it always stays unless O(force=true).
-      - An account that has other rights loses those on this database only, and stays.
+      - V(absent) drops the database and the accounts that this module created for it.
+      - They are named in the comment C(aos.cloud_manager ["aos@localhost"]) of a database that this module creates.
+        Without that it stays, with its accounts. MySQL has no such comments, so there it always stays unless
+        O(force=true).
+      - An account that was there before, has other rights, or found no room in the comment (1024 characters), loses its
+        rights on this database only, and stays.
     type: str
     choices: [present, absent]
     default: present
@@ -147,7 +149,9 @@ database:
   type: str
   sample: cloud_manager
 users:
-  description: The accounts of O(user) for O(grant_hosts) that exist now; in check mode that would.
+  description:
+    - The accounts of O(user) for O(grant_hosts) that exist now; in check mode that would.
+    - With O(state=absent) also others that this module created for the database.
   returned: success
   type: list
   elements: str
@@ -249,11 +253,9 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     with contextlib.closing(Server(login_of(params))) as server:
         compared = params["password"] if params["update_password"] == "always" else None
         hosts = tuple(dict.fromkeys(host.lower() for host in params["grant_hosts"]))
-        now = look(server, params["name"], params["user"], hosts, compared)
-        if params["state"] == "present":
-            plan = present(server, now, wanted(params, hosts))
-        else:
-            plan = absent(now, params["force"])
+        is_absent = params["state"] == "absent"
+        now = look(server, params["name"], params["user"], hosts, compared, with_made=is_absent)
+        plan = absent(now, params["force"]) if is_absent else present(server, now, wanted(params, hosts))
         if not check_mode:
             for change in plan.changes:
                 server.make(change)

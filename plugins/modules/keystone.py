@@ -15,6 +15,8 @@ description:
   - Makes what is missing of them, or takes it away, as an administrator of the cloud.
   - What it makes carries C(aos.cloud_manager) in its description; what was there before is never removed unless
     O(force=true).
+  - While the service has endpoints in other regions, only those of O(region) are removed; service and user are the
+    other regions' too.
   - Roles and the region must be there; they are neither made nor removed.
 extends_documentation_fragment:
   - aos.cloud_manager.cloud
@@ -95,11 +97,14 @@ options:
     description:
       - Name of an application credential of the user on the project, made where it is missing.
       - Its secret is returned this once, in RV(application_credential.secret); set C(no_log) for the task.
+      - Where a run ended before it returned the secret, nobody knows that any more. Delete the application credential
+        (C(openstack application credential delete), as its user) and run this again.
     type: str
   force:
     description:
-      - With O(state=absent), remove user and service also where this module did not make them.
-      - A project that this module did not make, or that others use, stays all the same.
+      - With O(state=absent), remove user, service and endpoints also where this module did not make them.
+      - A project that this module did not make, or that others use, stays all the same, as do service and user while
+        another region has endpoints.
     type: bool
     default: false
 seealso:

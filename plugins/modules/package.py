@@ -151,9 +151,10 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.aos.cloud_manager.plugins.module_utils import package_system
+from ansible_collections.aos.cloud_manager.plugins.module_utils.mark import MADE_BY
 from ansible_collections.aos.cloud_manager.plugins.module_utils.package_plan import identity, plan_change, release_name
 from ansible_collections.aos.cloud_manager.plugins.module_utils.package_python import Pip, ask_python, build
-from ansible_collections.aos.cloud_manager.plugins.module_utils.package_release import MADE_BY, PROGRAM, Release, Root
+from ansible_collections.aos.cloud_manager.plugins.module_utils.package_release import PROGRAM, Release, Root
 from ansible_collections.aos.cloud_manager.plugins.module_utils.package_source import find_source
 from ansible_collections.aos.cloud_manager.plugins.module_utils.reporting import AosError, AosModule
 from ansible_collections.aos.cloud_manager.plugins.module_utils.snapshot_folder import needed_releases

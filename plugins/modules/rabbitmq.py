@@ -14,6 +14,7 @@ author:
 description:
   - Makes what is missing of the user, its vhost, and its permissions on that and on Nova's vhost, or takes it away.
   - What it makes carries the tag C(aos.cloud_manager); what was there before is never removed unless O(force=true).
+  - Permissions carry no tags, so those of a user that stays do too, and are named.
   - Nova's vhost itself is neither made, changed nor removed.
 extends_documentation_fragment:
   - aos.cloud_manager.attributes

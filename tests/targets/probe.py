@@ -4,6 +4,7 @@
 Prints {section: [line, ...]}: files (path, kind, owner, mode, and what it holds), packages, users, groups, units.
 """
 
+import glob
 import grp
 import hashlib
 import json
@@ -12,8 +13,13 @@ import pwd
 import stat
 import subprocess
 import sys
+import tempfile
 
-ROOTS = ("/etc", "/home", "/opt", "/root", "/srv", "/usr", "/var")
+# Of /run and of the caches what bears our name: the rest is the running machine's.
+ROOTS = (
+    *("/etc", "/home", "/opt", "/root", "/srv", "/usr", "/var", tempfile.gettempdir()),
+    *(place for folder in ("/run", "/var/cache") for place in glob.glob(f"{folder}/aos*")),
+)
 # What a running machine writes by itself, what the tools of its own passwd leave as backups, what programs cache, and
 # Ansible's own folder.
 PASSED_OVER = (
@@ -31,9 +37,12 @@ PASSED_OVER = (
     *(f"{pwd.getpwuid(0).pw_dir}/{name}" for name in (".ansible", ".cache")),
     *(f"/etc/{name}-" for name in ("group", "gshadow", "passwd", "shadow", "subgid", "subuid")),
 )
+# systemd's for a service that runs, and Ansible's of a module that was killed.
+PASSING_FOLDERS = tuple(f"{tempfile.gettempdir()}/{name}" for name in ("ansible_", "systemd-private-"))
 # Their lines stand in sections of their own; what passwords users have does not matter here.
 HELD_ELSEWHERE = tuple(f"/etc/{name}" for name in ("group", "gshadow", "passwd", "shadow", "subgid", "subuid"))
-HASHED = "/etc/"
+# What is in these changes while the machine, or our watchdog, runs.
+WRITTEN_ALWAYS = ("/run/", "/var/log/", "/var/lib/aos/")
 # Started by who asks them, they end by themselves.
 PASSING = ("systemd-hostnamed.service", "systemd-localed.service", "systemd-timedated.service")
 
@@ -54,22 +63,30 @@ def owner(found):
 def content(path, found):
     if stat.S_ISLNK(found.st_mode):
         return f" -> {os.readlink(path)}"
-    if stat.S_ISREG(found.st_mode) and path.startswith(HASHED) and path not in HELD_ELSEWHERE:
+    if stat.S_ISREG(found.st_mode) and not path.startswith(WRITTEN_ALWAYS) and path not in HELD_ELSEWHERE:
         with open(path, "rb") as file:
             return f" {hashlib.sha256(file.read()).hexdigest()[:12]}"
     return ""
 
 
+def line(path):
+    found = os.lstat(path)
+    return f"{path} {stat.filemode(found.st_mode)} {owner(found)}{content(path, found)}"
+
+
+def passed_over(path):
+    return path in PASSED_OVER or path.startswith(PASSING_FOLDERS)
+
+
 def files():
     for root in ROOTS:
+        yield line(root)
         for folder, names, plain in os.walk(root):
-            names[:] = [n for n in names if n != "__pycache__" and f"{folder}/{n}" not in PASSED_OVER]
+            names[:] = [n for n in names if n != "__pycache__" and not passed_over(f"{folder}/{n}")]
             for name in (*names, *plain):
                 path = f"{folder}/{name}"
-                if path in PASSED_OVER:
-                    continue
-                found = os.lstat(path)
-                yield f"{path} {stat.filemode(found.st_mode)} {owner(found)}{content(path, found)}"
+                if not passed_over(path):
+                    yield line(path)
 
 
 def printed(*command):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes away what installations make in the lab's MariaDB, RabbitMQ and keystone, without their playbooks."""
+"""The lab's MariaDB, RabbitMQ and keystone, asked without the playbooks, and freed of what installations make there."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from tests.lab import rest
@@ -19,19 +20,23 @@ def forget(lab: Lab) -> None:
     accounts = lab.sql(f"SELECT host FROM mysql.global_priv WHERE user = '{USER}'")
     lab.sql(f"DROP DATABASE IF EXISTS {DATABASE};" + "".join(f"DROP USER '{USER}'@'{host}';" for (host,) in accounts))
     for kind, name in (("users", USER), ("vhosts", VHOST)):
-        if any(thing["name"] == name for thing in _rabbitmq(lab, "GET", kind)):
-            _rabbitmq(lab, "DELETE", f"{kind}/{name}")
+        if any(thing["name"] == name for thing in rabbitmq(lab, "GET", kind)):
+            rabbitmq(lab, "DELETE", f"{kind}/{name}")
+    ask = keystone(lab)
     for kind, name in (("users", USER), ("services", SERVICE)):
-        for thing in _keystone(lab, "GET", f"{kind}?name={name}")[kind]:
-            _keystone(lab, "DELETE", f"{kind}/{thing['id']}")
+        for thing in ask("GET", f"{kind}?name={name}")[kind]:
+            ask("DELETE", f"{kind}/{thing['id']}")
 
 
-def _rabbitmq(lab: Lab, method: str, path: str) -> Any:
+def rabbitmq(lab: Lab, method: str, path: str) -> Any:
+    """What the management API answers its administrator."""
     credentials = base64.b64encode(b"guest:guest").decode()
     url = f"{lab.plan.url('rabbitmq-management')}/api/{path}"
     return rest.call(method, url, headers={"Authorization": f"Basic {credentials}"})[0]
 
 
-def _keystone(lab: Lab, method: str, path: str) -> Any:
-    keystone = lab.plan.url("keystone")
-    return rest.Session(keystone, password_of(lab.plan)).request(method, f"{keystone}/v3/{path}")
+def keystone(lab: Lab) -> Callable[[str, str], Any]:
+    """(method, path) -> what keystone answers its administrator."""
+    url = lab.plan.url("keystone")
+    session = rest.Session(url, password_of(lab.plan))
+    return lambda method, path: session.request(method, f"{url}/v3/{path}")

@@ -6,15 +6,14 @@ A state is {section: lines}; two of them are compared line by line, so that a di
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from tests.lab import rest
 from tests.lab.client import Lab
-from tests.lab.lifecycle import password_of
+from tests.targets.services import keystone, rabbitmq
 
 State = Mapping[str, Sequence[str]]
 # Runs a Python program, given as text, inside the target; returns what it printed.
@@ -69,41 +68,40 @@ def _grants(lab: Lab) -> Iterator[str]:
 
 
 def _rabbitmq(lab: Lab) -> Iterator[str]:
-    def listed(kind: str) -> list[dict[str, object]]:
-        credentials = base64.b64encode(b"guest:guest").decode()
-        url = f"{lab.plan.url('rabbitmq-management')}/api/{kind}"
-        answer, _headers = rest.call("GET", url, headers={"Authorization": f"Basic {credentials}"})
-        found: list[dict[str, object]] = answer
-        return found
-
-    for vhost in listed("vhosts"):
+    for vhost in rabbitmq(lab, "GET", "vhosts"):
         yield f"vhost {marked(vhost['name'], ' '.join(vhost['tags']))}"
-    for user in listed("users"):
+    for user in rabbitmq(lab, "GET", "users"):
         yield f"user {marked(user['name'], ' '.join(user['tags']))}"
-    for right in listed("permissions"):
+    for right in rabbitmq(lab, "GET", "permissions"):
         rights = " ".join(str(right[name]) for name in ("configure", "write", "read"))
         yield f"permissions of {right['user']} on {right['vhost']}: {rights}"
 
 
 def _keystone(lab: Lab) -> Iterator[str]:
-    session = rest.Session(lab.plan.url("keystone"), password_of(lab.plan))
+    ask = keystone(lab)
 
-    def listed(kind: str, query: str = "") -> list[dict[str, object]]:
-        found: list[dict[str, object]] = session.request("GET", f"{lab.plan.url('keystone')}/v3/{kind}{query}")[kind]
+    def listed(path: str, kind: str = "") -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = ask("GET", path)[kind or path]
         return found
 
-    services = {service["id"]: service for service in listed("services")}
-    for kind in ("users", "projects", "regions"):
-        for thing in listed(kind):
-            yield f"{kind[:-1]} {marked(thing.get('name', thing['id']), thing.get('description'))}"
+    users, services = listed("users"), {service["id"]: service for service in listed("services")}
+    for kind, things in (("user", users), ("project", listed("projects")), ("region", listed("regions"))):
+        for thing in things:
+            yield f"{kind} {marked(thing.get('name', thing['id']), thing.get('description'))}{able(thing)}"
+    for user in users:
+        for credential in listed(f"users/{user['id']}/application_credentials", "application_credentials"):
+            yield f"application credential {credential['name']} of {user['name']}"
     for service in services.values():
-        yield f"service {service['type']} {marked(service['name'], service.get('description'))}"
+        yield f"service {service['type']} {marked(service['name'], service.get('description'))}{able(service)}"
     for endpoint in listed("endpoints"):
         kind = services[endpoint["service_id"]]["type"]
-        yield f"endpoint {kind} {endpoint['region_id']} {endpoint['interface']} {endpoint['url']}"
-    for assigned in session.request("GET", f"{lab.plan.url('keystone')}/v3/role_assignments?include_names=true")[
-        "role_assignments"
-    ]:
+        yield f"endpoint {kind} {endpoint['region_id']} {endpoint['interface']} {endpoint['url']}{able(endpoint)}"
+    for assigned in listed("role_assignments?include_names=true", "role_assignments"):
         who = assigned.get("user") or assigned["group"]
         where = assigned["scope"].get("project", {}).get("name") or "no project"
         yield f"role {assigned['role']['name']} of {who['name']} on {where}"
+
+
+def able(thing: Mapping[str, object]) -> str:
+    """A word for what keystone does not let anyone use."""
+    return "" if thing.get("enabled", True) else " disabled"

@@ -12,10 +12,11 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from tests.integration.deployment.databases import Database, run_database
-from tests.integration.deployment.sites import AS_IN_THE_GUIDE, Installed, Site, forget
+from tests.integration.deployment.sites import AS_IN_THE_GUIDE, Installed, Site
 from tests.lab.client import Lab
 from tests.lab.pytest_plugin import slot_of
 from tests.targets.plan import Plan
+from tests.targets.services import forget
 from tests.targets.target import Target, down_all
 from watchdog.tests.contract.mariadb import MariaDB, mariadb
 

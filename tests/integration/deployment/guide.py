@@ -82,9 +82,9 @@ BEFORE_UNITS = (
     ),
     Step(
         "the key, the folder of the state, and how the watchdog reaches OpenStack",
-        "sed -i -e 's,^#cloud =.*,cloud = aos,' -e 's,^#clouds_yaml =.*,clouds_yaml = /etc/aos/clouds.yaml,'"
-        " /etc/aos/cloud_manager.conf\n"
-        "cat >/etc/aos/clouds.yaml <<END\n"
+        "sed -i -e 's,^#cloud =.*,cloud = aos,'"
+        " -e 's,^#clouds_yaml =.*,clouds_yaml = /etc/aos/cloud_manager.clouds.yaml,' /etc/aos/cloud_manager.conf\n"
+        "cat >/etc/aos/cloud_manager.clouds.yaml <<END\n"
         "clouds: {{aos: {{region_name: RegionOne, interface: internal, identity_api_version: 3, auth: {{\n"
         "  auth_url: '{keystone}/v3', username: aos, password: password, project_name: service,\n"
         "  user_domain_id: default, project_domain_id: default}}}}}}\n"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import base64
 import configparser
 import contextlib
 import json
@@ -17,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.lab import processes, rest
+from tests.lab import processes
 from tests.lab.client import Lab
-from tests.lab.lifecycle import password_of
 from tests.lab.plan import REPOSITORY
 from tests.lab.record import write_private
 from tests.targets import site, state
@@ -187,20 +185,6 @@ def command(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return ""
-
-
-def forget(lab: Lab) -> None:
-    """Take out of the lab's services what an installation makes there, whoever made it."""
-    lab.sql("DROP DATABASE IF EXISTS cloud_manager; DROP USER IF EXISTS 'aos'@'localhost', 'aos'@'%';")
-    url, login = lab.plan.url("rabbitmq-management"), base64.b64encode(b"guest:guest").decode()
-    for place in ("users/aos", "vhosts/aos"):
-        with contextlib.suppress(rest.RestError):  # there is none
-            rest.call("DELETE", f"{url}/api/{place}", headers={"Authorization": f"Basic {login}"})
-    url = f"{lab.plan.url('keystone')}/v3"
-    session = rest.Session(lab.plan.url("keystone"), password_of(lab.plan))
-    for kind, query in (("services", "type=cloud-manager"), ("users", "name=aos")):
-        for found in session.request("GET", f"{url}/{kind}?{query}")[kind]:
-            session.request("DELETE", f"{url}/{kind}/{found['id']}")
 
 
 def settings(lab: Lab, product: Mapping[str, str]) -> dict[str, Any]:

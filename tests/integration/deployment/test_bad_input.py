@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.deployment.databases import run_database
-from tests.integration.deployment.sites import AS_IN_THE_GUIDE, PASSWORDS, Played, Site, forget, usual
+from tests.integration.deployment.sites import AS_IN_THE_GUIDE, PASSWORDS, Played, Site, usual
 from tests.lab.lifecycle import password_of
 from tests.lab.record import write_private
+from tests.targets.services import forget
 
 NOWHERE = "http://127.0.0.254:1"
 SECRET = "of nobody's business"

@@ -117,7 +117,7 @@ def test_an_account_with_another_plugin_ends_with_the_password_that_is_asked_for
         assert not database(**options)["changed"]
         use(mariadb, "other", "known", "other", by_socket=True).close()
     finally:
-        database(state="absent", **options)
+        database(state="absent", force=True, **options)
         mariadb.root("UNINSTALL SONAME 'auth_ed25519'")
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.deployment.databases import Database, exists, grants
 from watchdog.tests.contract.mariadb import MariaDB
 
@@ -67,10 +69,64 @@ def test_an_account_with_other_rights_loses_only_those_on_the_database(mariadb: 
     assert again["kept"] == outcome["kept"]
 
 
-def test_an_account_of_which_nothing_shows_whose_it_is_stays(mariadb: MariaDB, database: Database) -> None:
-    mariadb.root("CREATE USER 'whose'@'localhost' IDENTIFIED BY 'x'")
-    outcome = database(name="never_was", user="whose", state="absent")
+def test_an_account_that_was_there_before_loses_its_rights_and_stays(mariadb: MariaDB, database: Database) -> None:
+    mariadb.root("CREATE USER 'early'@'localhost' IDENTIFIED BY 'x'")
+    options = {"name": "with_early", "user": "early", "password": "x"}
+    database(**options)
+    outcome = database(state="absent", **options)
+    assert outcome["changes"] == [
+        "revoke ALL PRIVILEGES on `with\\_early`.* from early@localhost",
+        "drop account early@%",
+        "drop database with_early",
+    ]
+    assert "nothing shows that account early@localhost was made here" in outcome["kept"][0]
+    assert outcome["users"] == ["early@localhost"]
+    assert grants(mariadb, "early") == {"GRANT USAGE ON *.*"}
+    again = database(state="absent", **options)
+    assert (again["changed"], again["kept"]) == (False, outcome["kept"])
+    assert database(state="absent", force=True, **options)["changes"] == ["drop account early@localhost"]
+
+
+def test_an_account_of_a_host_that_is_named_no_more_goes_too(mariadb: MariaDB, database: Database) -> None:
+    options = {"name": "moved", "user": "moved", "password": "x", "collation": "utf8mb4_unicode_ci"}
+    database(grant_hosts=["localhost"], **options)
+    outcome = database(grant_hosts=["192.0.2.1"], **options)
+    assert outcome["changes"][0] == "note in the comment of database moved that moved@192.0.2.1 is made with it"
+    assert not database(grant_hosts=["192.0.2.1"], **options)["changed"]
+    database(user="renamed", name="moved", password="x", grant_hosts=["localhost"])
+    database(state="absent", grant_hosts=["%"], **options)
+    assert not any(exists(mariadb, *account) for account in (("moved",), ("moved", "192.0.2.1"), ("renamed",)))
+
+
+def test_an_account_that_found_no_room_in_the_comment_is_named(mariadb: MariaDB, database: Database) -> None:
+    hosts = [f"controller-{number}.{'long' * 20}.example.org" for number in range(12)]
+    options = {"name": "crowded", "user": "crowded", "grant_hosts": hosts, "password": "x"}
+    database(**options)
+    assert not database(**options)["changed"]
+    outcome = database(state="absent", **options)
+    assert outcome["kept"]
+    assert len(outcome["users"]) == len(outcome["kept"]) < len(hosts)
+    assert "crowded" not in names(mariadb)
+    database(state="absent", force=True, **options)
+    assert not any(exists(mariadb, "crowded", host) for host in hosts)
+
+
+@pytest.mark.parametrize("comment", ["aos.cloud_manager", "aos.cloud_manager, of the DBA", "aos.cloud_manager 5"])
+def test_a_comment_that_names_no_account_drops_none(mariadb: MariaDB, database: Database, comment: str) -> None:
+    mariadb.root(
+        f"CREATE DATABASE unnamed COMMENT '{comment}'",
+        "GRANT ALL PRIVILEGES ON unnamed.* TO 'unnamed'@'localhost' IDENTIFIED BY 'x'",
+    )
+    database(name="unnamed", user="unnamed", state="absent")
+    assert exists(mariadb, "unnamed")
+    assert ("unnamed" in names(mariadb)) == (comment != "aos.cloud_manager")
+    database(name="unnamed", user="unnamed", state="absent", force=True)
+
+
+def test_an_account_without_a_database_stays_until_it_is_forced(mariadb: MariaDB, database: Database) -> None:
+    mariadb.root("GRANT SELECT ON `never\\_was`.* TO 'whose'@'localhost' IDENTIFIED BY 'x'")
+    options = {"name": "never_was", "user": "whose", "state": "absent"}
+    outcome = database(**options)
     assert not outcome["changed"]
-    assert "nothing shows that it was made for it" in outcome["kept"][0]
-    mariadb.root("GRANT SELECT ON `never\\_was`.* TO 'whose'@'localhost'")
-    assert database(name="never_was", user="whose", state="absent")["changes"] == ["drop account whose@localhost"]
+    assert "nothing shows that account whose@localhost was made here" in outcome["kept"][0]
+    assert database(force=True, **options)["changes"] == ["drop account whose@localhost"]

@@ -33,8 +33,8 @@ ALLOWED = {
         r"[+] files: /var/l(ib|og)/aos/cloud-manager drwxr-x--- aos:aos",
     ],
     "the files hold what was decided, not all defaults": [
-        r"[-] files: /etc/aos/(aos.conf|cloud_manager.conf|clouds.yaml) -rw-r--r-- root:root \w+",
-        r"[+] files: /etc/aos/(aos.conf|cloud_manager.conf|clouds.yaml) -rw-r----- root:aos \w+",
+        r"[-] files: /etc/aos/(aos.conf|cloud_manager.conf|cloud_manager.clouds.yaml) -rw-r--r-- root:root \w+",
+        r"[+] files: /etc/aos/(aos.conf|cloud_manager.conf|cloud_manager.clouds.yaml) -rw-r----- root:aos \w+",
     ],
     "the key that encrypts": [r"[-+] files: /etc/aos/cloud_manager.key -rw------- aos:aos \w+"],
     "the name in grants is escaped": [
@@ -43,7 +43,7 @@ ALLOWED = {
     ],
     "carries our mark": [
         r"[-] databases: cloud_manager utf8mb4 utf8mb4_general_ci",
-        r"[+] databases: cloud_manager utf8mb4 utf8mb4_general_ci aos.cloud_manager",
+        r"[+] databases: cloud_manager utf8mb4 utf8mb4_general_ci aos.cloud_manager .*",
         r"[-] rabbitmq: (user|vhost) aos",
         r"[+] rabbitmq: (user|vhost) aos [(]aos.cloud_manager[)]",
         r"[-] keystone: user aos",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Callable
@@ -61,6 +62,10 @@ def interrupted(uninterrupted, site) -> list[Played]:
         played.append(
             site.play("site", environment={"AOS_KILLED_BEFORE": f"aos.cloud_manager.{task}"}, **AS_IN_THE_GUIDE)
         )
+    abandoned = [*site.folder.glob("aos-install-*")]
+    assert abandoned
+    for place in abandoned:
+        os.utime(place, (0, 0))
     return [*played, site.play("site", **AS_IN_THE_GUIDE), site.play("site", **AS_IN_THE_GUIDE)]
 
 
@@ -74,6 +79,10 @@ def test_the_last_run_ends_right_and_the_next_finds_nothing_to_do(interrupted):
     ended, again = interrupted[-2:]
     assert ended.rc == 0, ended.output
     assert (again.rc, again.tasks("changed")) == (0, []), again.output
+
+
+def test_what_the_killed_runs_left_on_the_control_node_is_gone(interrupted, site):
+    assert [*site.folder.glob("aos-install-*")] == []
 
 
 def test_the_end_is_that_of_an_uninterrupted_run(interrupted, uninterrupted, site):

@@ -94,6 +94,23 @@ def test_removal_leaves_keystone_as_it_was(made: Run, identity: Identity) -> Non
     assert not made(project="of its own", state="absent")["changed"]
 
 
+def test_another_regions_cloud_manager_keeps_what_it_needs(made: Run, identity: Identity) -> None:
+    before = {name: identity.ids(name) for name in COLLECTIONS}
+    identity.ask("POST", "/regions", {"region": {"id": "RegionTwo"}})
+    try:
+        made()
+        outcome = made(region="RegionTwo")
+        assert len(made(state="absent")["changes"]) == 3
+        token = identity.log_in(outcome["user"]["id"], PASSWORD, outcome["project"]["id"])
+        (entry,) = [entry for entry in token["catalog"] if entry["type"] == "cloud-manager"]
+        assert {(item["region"], item["url"]) for item in entry["endpoints"]} == {("RegionTwo", URL)}
+        assert not made(region="RegionTwo")["changed"]
+        made(region="RegionTwo", state="absent")
+    finally:
+        identity.ask("DELETE", "/regions/RegionTwo")
+    assert {name: identity.ids(name) for name in COLLECTIONS} == before
+
+
 def test_the_project_of_the_other_services_stays(made: Run, identity: Identity) -> None:
     made()
     outcome = made(state="absent", force=True)
@@ -168,6 +185,7 @@ def test_what_was_made_by_hand_stays_until_it_is_forced(made: Run, identity: Ide
     service = {"name": "cloud-manager", "type": "cloud-manager", "description": "Cloud Manager Service"}
     identity.ask("POST", "/services", {"service": service})
     assert len(made()["changes"]) == 4
+    assert len(made(state="absent", _ansible_check_mode=True)["changes"]) == 3
     assert [sentence.split(" stays")[0] for sentence in made(state="absent")["kept"]] == [
         "service cloud-manager", "user aos", "project service",
     ]  # fmt: skip

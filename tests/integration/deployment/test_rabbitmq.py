@@ -151,7 +151,7 @@ def test_removal_leaves_the_broker_as_it_was(made: Run, broker: Broker, way: str
 def test_what_was_made_by_hand_stays_until_it_is_forced(made: Run, broker: Broker, way: str) -> None:
     broker.as_the_guide_says("aos", "aos")
     outcome = made(via=way, state="absent")
-    assert (outcome["changed"], len(outcome["kept"])) == (False, 2)
+    assert (outcome["changed"], len(outcome["kept"])) == (False, 4)
     assert broker.permissions("/")["aos"] == ALL
     made(via=way, state="absent", force=True)
     assert "aos" not in broker.names("users") | broker.names("vhosts")

@@ -195,14 +195,46 @@ def test_what_is_ours_goes(cloud: FakeKeystone, run: Run) -> None:
 
 def test_what_somebody_else_made_stays_and_is_named(cloud: FakeKeystone, run: Run) -> None:
     run()
-    for collection in ("services", "users", "projects"):
-        cloud.one(collection)["description"] = "by hand"
+    for item in (item for name in ("services", "users", "projects", "endpoints") for item in cloud.things[name]):
+        item["description"] = "by hand"
     sent = list(cloud.sent)
     outcome = run(state="absent")
     assert [sentence.split(" stays")[0] for sentence in outcome["kept"]] == [
-        "service cloud-manager", "user aos", "project service",
+        "service cloud-manager", *(f"{interface} endpoint in region RegionOne" for interface in ENDPOINTS),
+        "user aos", "project service",
     ]  # fmt: skip
     assert cloud.sent == sent
+
+
+def test_our_endpoints_go_from_the_service_that_somebody_else_made(cloud: FakeKeystone, run: Run) -> None:
+    service = cloud.add("services", name="cloud-manager", type="cloud-manager")
+    cloud.add("endpoints", interface="public", region_id="RegionOne", service_id=service["id"], url=URL)
+    assert not any("public endpoint" in sentence for sentence in run()["changes"])
+    outcome = run(state="absent", _ansible_diff=True)
+    assert [sentence for sentence in outcome["changes"] if "endpoint" in sentence] == [
+        "internal endpoint in region RegionOne is removed",
+        "admin endpoint in region RegionOne is removed",
+    ]
+    assert "public endpoint in region RegionOne stays" in outcome["kept"][1]
+    assert outcome["diff"]["after"]["endpoints"] == {"public": URL}
+    assert cloud.one("endpoints")["interface"] == "public"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_another_regions_cloud_manager_keeps_what_it_needs(cloud: FakeKeystone, run: Run, force: bool) -> None:
+    cloud.things["regions"].append({"id": "RegionTwo"})
+    run()
+    run(region="RegionTwo")
+    outcome = run(state="absent", force=force)
+    assert outcome["changes"] == [f"{interface} endpoint in region RegionOne is removed" for interface in ENDPOINTS]
+    assert [sentence.split(":")[0] for sentence in outcome["kept"]] == [
+        "service cloud-manager stays", "user aos stays", "project service stays",
+    ]  # fmt: skip
+    assert "endpoints in RegionTwo too" in outcome["kept"][0]
+    assert {item["region_id"] for item in cloud.things["endpoints"]} == {"RegionTwo"}
+    assert not run(region="RegionTwo")["changed"]
+    run(state="absent", region="RegionTwo")
+    assert [cloud.things[name] for name in ("services", "users", "projects", "endpoints")] == [[], [], [], []]
 
 
 def test_force_is_for_user_and_service_not_for_the_project(cloud: FakeKeystone, run: Run) -> None:
