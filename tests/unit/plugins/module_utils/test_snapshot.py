@@ -43,12 +43,13 @@ def test_an_address_of_mariadb_becomes_the_client_s_settings() -> None:
     assert found.name == "cloud_manager"
     assert found.settings == {
         "host": "localhost", "port": "3307", "user": "aos", "password": 'p@ss"w', "ssl-ca": "/ca.pem",
-        "protocol": "tcp",
+        "protocol": "tcp", "loose-init-command": "SET SESSION lock_wait_timeout = 60",
     }  # fmt: skip
     by_socket = find_database("mysql+pymysql://aos@/x?unix_socket=/run/socket")
     assert isinstance(by_socket, Mysql)
     assert by_socket.settings == {
         "user": "aos", "socket": "/run/socket", "protocol": "socket", "loose-ssl-verify-server-cert": "0",
+        "loose-init-command": "SET SESSION lock_wait_timeout = 60",
     }  # fmt: skip
     assert "p@ss" not in repr(found)
 
