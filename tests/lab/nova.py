@@ -135,6 +135,7 @@ class Nova:
 
     def seed(self) -> None:
         """The flavor and the image that `boot` uses."""
+        self.wait(self._accepts, what="Nova to reach keystone")
         if not any(flavor["name"] == FLAVOR for flavor in self.request("GET", "/flavors")["flavors"]):
             flavor = {"name": FLAVOR, "id": "1", "ram": 512, "vcpus": 1, "disk": 1}
             self.request("POST", "/flavors", {"flavor": flavor})
@@ -143,6 +144,16 @@ class Nova:
             made = self._session.request("POST", f"{self._image}/images", image)
             octets = {"Content-Type": "application/octet-stream"}
             self._session.request("PUT", f"{self._image}/images/{made['id']}/file", bytes(1024), octets)
+
+    def _accepts(self) -> bool:
+        """Nova's API is there before keystone, which on a busy machine has not answered it yet."""
+        try:
+            self.request("GET", "/flavors")
+        except RestError as exc:
+            if exc.status != 503:
+                raise
+            return False
+        return True
 
     def wait(self, condition: Callable[[], T], timeout: float = 60, what: str = "the condition") -> T:
         return wait(condition, timeout, what, every=0.2)
