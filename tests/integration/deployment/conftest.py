@@ -25,6 +25,8 @@ __all__ = ["mariadb"]
 HERE = Path(__file__).parent
 
 
+# pytest-xdist reads the groups by the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests share a target, so that one worker runs them; a test may have said another group."""
     for item in items:
