@@ -88,8 +88,8 @@ def _integration() -> Iterator[Sequence[Command]]:
 
 @contextmanager
 def _deployment() -> Iterator[Sequence[Command]]:
-    # Each worker has a lab of its own; what takes longest first.
-    order = ("--numprocesses=2", "--dist=loadgroup", "--no-loadscope-reorder", f"{DEPLOYMENT_TESTS}/test_molecule.py")
+    # Each worker has a lab of its own, and conftest.py says what is its share; what takes longest first.
+    order = ("--numprocesses=2", "--no-loadscope-reorder", f"{DEPLOYMENT_TESTS}/test_molecule.py")
     arguments = (sys.executable, "-m", "pytest", "--durations=10", *order, DEPLOYMENT_TESTS)
     # The slots before it are those of the two labs of the other lane.
     slot = int(os.environ.get("AOS_LAB_SLOT") or 0) + 2

@@ -4,12 +4,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.integration.deployment.databases import Database, run_database
 from tests.integration.deployment.sites import AS_IN_THE_GUIDE, Installed, Site
@@ -22,16 +22,17 @@ from watchdog.tests.contract.mariadb import MariaDB, mariadb
 
 __all__ = ["mariadb"]
 
-HERE = Path(__file__).parent
+
+class Shares(LoadScopeScheduling):
+    """A file's tests have a target in common, so that one worker runs them; but each scenario is a share of its own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _separator, test = nodeid.partition("::")
+        return nodeid if test.startswith("test_a_scenario_passes") else file
 
 
-# pytest-xdist reads the groups by the same hook.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share a target, so that one worker runs them; a test may have said another group."""
-    for item in items:
-        if item.path.parent == HERE and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    return Shares(config, log)
 
 
 @pytest.fixture

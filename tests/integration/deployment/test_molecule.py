@@ -74,9 +74,7 @@ def recap(done):
 
 
 @pytest.mark.timeout(2400)
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in scenarios.names()]
-)
+@pytest.mark.parametrize("name", scenarios.names())
 def test_a_scenario_passes(plan, name, capsys):
     done = scenarios.run(plan, name)
     with capsys.disabled():
