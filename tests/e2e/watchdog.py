@@ -250,5 +250,6 @@ class Watchdog:
 
     def _environment(self, added: Mapping[str, str] | None = None) -> dict[str, str]:
         """None of the caller's OS_* or ANSIBLE_*: the configuration alone must do."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        names = ("PATH", "HOME", "LANG", "TMPDIR", "AOS_RUN_MARK")
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         return {**kept, "PYTHONPATH": str(REPOSITORY / "watchdog" / "src"), **(added or {})}
