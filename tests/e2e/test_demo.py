@@ -49,12 +49,12 @@ def test_the_demo_has_succeeded_when_all_are_and_tells_when() -> None:
     assert any(VICTIM in line and "compute-03" in line and "+20.0 s" in line for line in drawn(picture, CUT_AT + 25))
 
 
-def test_the_demo_recovers_every_server_and_leaves_a_lab_that_it_found(lab: Lab) -> None:
-    command = [sys.executable, "-m", "tests.demo", "--slot", str(lab.plan.slot)]
+def test_the_demo_recovers_every_server_and_leaves_a_lab_that_it_found(scene: Lab) -> None:
+    command = [sys.executable, "-m", "tests.demo", "--slot", str(scene.plan.slot)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     count = sum(group.count for group in GROUPS)
     assert f"All {count} servers of {VICTIM} are recovered." in done.stdout
     table = [line.split() for line in done.stdout.partition("server  ")[2].splitlines()]
     assert sum(len(cells) == 6 and cells[2] == VICTIM != cells[3] and cells[4] == "ACTIVE" for cells in table) == count
-    assert lab.is_up()
+    assert scene.is_up()
