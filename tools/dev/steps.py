@@ -88,9 +88,9 @@ def _integration() -> Iterator[Sequence[Command]]:
 
 @contextmanager
 def _deployment() -> Iterator[Sequence[Command]]:
-    # Each worker has a lab of its own, and conftest.py says what is its share; what takes longest first.
-    order = ("--numprocesses=2", "--no-loadscope-reorder", f"{DEPLOYMENT_TESTS}/test_molecule.py")
-    arguments = (sys.executable, "-m", "pytest", "--durations=10", *order, DEPLOYMENT_TESTS)
+    # Each worker has a lab of its own; conftest.py says what is its share, and what is begun first.
+    workers = ("--numprocesses=2", "--no-loadscope-reorder")
+    arguments = (sys.executable, "-m", "pytest", "--durations=10", *workers, DEPLOYMENT_TESTS)
     # The slots before it are those of the two labs of the other lane.
     slot = int(os.environ.get("AOS_LAB_SLOT") or 0) + 2
     lab = {"AOS_LAB_SLOT": str(slot), "AOS_LAB_HOSTS": "2"}

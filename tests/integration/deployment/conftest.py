@@ -23,12 +23,24 @@ from watchdog.tests.contract.mariadb import MariaDB, mariadb
 __all__ = ["mariadb"]
 
 
+STORIES = ("test_bad_input.py", "test_guide.py", "test_interruption.py")
+SCENARIO = "test_a_scenario_passes"
+# What takes longest is begun first.
+FIRST = (f"{SCENARIO}[upgrade_rollback]", *STORIES, SCENARIO)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next((rank for rank, part in enumerate(FIRST) if part in item.nodeid), len(FIRST)))
+
+
 class Shares(LoadScopeScheduling):
-    """A file's tests have a target in common, so that one worker runs them; but each scenario is a share of its own."""
+    """What one worker runs: a file, the stories, which begin with the same installation, or one scenario."""
 
     def _split_scope(self, nodeid: str) -> str:
         file, _separator, test = nodeid.partition("::")
-        return nodeid if test.startswith("test_a_scenario_passes") else file
+        if test.startswith(SCENARIO):
+            return nodeid
+        return "stories" if file.endswith(STORIES) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
