@@ -1,14 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Playbooks that change what all controllers share are for all of them; inputs are checked under --limit too."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from tests.packaging.tree import ROOT
+from tests.integration.deployment.playbooks import played
 
 # Nothing answers there: what is said is said before a controller is spoken to.
 INVENTORY = """
@@ -27,21 +22,8 @@ def limited(tmp_path):
     inventory.write_text(INVENTORY)
 
     def play(name, **inputs):
-        done = subprocess.run(
-            [
-                Path(sys.executable).with_name("ansible-playbook"),
-                ROOT / "playbooks" / f"{name}.yml",
-                f"--inventory={inventory}",
-                "--limit=controller-01",
-                *(f"--extra-vars={key}={value}" for key, value in inputs.items()),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_HOME": str(tmp_path / "ansible")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, " ".join(f"{done.stdout} {done.stderr}".split())
+        said = (f"--extra-vars={key}={value}" for key, value in inputs.items())
+        return played(name, inventory, "--limit=controller-01", *said)
 
     return play
 

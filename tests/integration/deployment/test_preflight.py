@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.integration.deployment.playbooks import played
 from tests.packaging.tree import ROOT
 
 PASSWORDS = ("aos_database_password", "aos_keystone_password", "aos_rabbitmq_password")
@@ -62,25 +63,8 @@ def look(tmp_path, listener):
         hosts = {"controllers": {"hosts": {"controller-01": said}}, "brokers": {"hosts": {"rabbit-01": broker}}}
         inventory = tmp_path / "hosts.yml"
         inventory.write_text(yaml.safe_dump(hosts))
-        done = subprocess.run(
-            [
-                Path(sys.executable).with_name("ansible-playbook"),
-                ROOT / "playbooks" / f"{name}.yml",
-                f"--inventory={inventory}",
-                "--tags=preflight",
-            ],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "ANSIBLE_COLLECTIONS_PATH": str(collections),
-                "ANSIBLE_HOME": str(tmp_path / "ansible"),
-                "ANSIBLE_NOCOLOR": "1",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, " ".join(f"{done.stdout} {done.stderr}".split())
+        found = {"ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_NOCOLOR": "1"}
+        return played(name, inventory, "--tags=preflight", **found)
 
     return play
 
